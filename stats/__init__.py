@@ -1,0 +1,1 @@
+"""Pure functions and array-valued state: exact, mergeable statistics.  No I/O."""

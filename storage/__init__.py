@@ -1,0 +1,1 @@
+"""Bytes to arrays and back: immutable shards in one Icechunk repository."""

@@ -1,0 +1,1 @@
+"""Bind statistics to storage on Dask; thin Prefect tasks around that."""

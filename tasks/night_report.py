@@ -1,0 +1,284 @@
+"""What one night's report says: frozen values, numbers only, no layout.
+
+The collector fills a `NightReport`; the renderer turns it into HTML, JSON and
+one-line summaries.  Whatever a page shows is a field here, so that the page, the
+JSON beside it and the command line cannot disagree.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Arrival = Literal["arrived", "missing", "corrected", "before"]
+Tested = Literal["tested", "not seen", "too few"]
+Outcome = Literal["passed", "failed", "error", "not run"]
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureLabel:
+    """How a feature is spoken of: `label` and `unit` for people, `name` in data.
+
+    `above` and `below` complete "<agents> ... on average" for the lead feature, for
+    example "arrived {value} late"; empty means the neutral sentence.
+    """
+
+    name: str
+    label: str
+    unit: str
+    above: str = ""
+    below: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean with its interval and the range it usually has.
+
+    `lower`/`upper` bound the 95 % interval, `usual_*` the middle 95 % of the nights
+    before (None while there are fewer than 14).  `outside` holds when the whole
+    interval lies outside the usual range.  `basis` says what was counted.
+    """
+
+    n: int
+    value: float | None
+    lower: float | None
+    upper: float | None
+    usual_lower: float | None
+    usual_upper: float | None
+    usual_median: float | None
+    outside: bool
+    basis: Literal["complete", "arrived only", "no data"]
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureNight:
+    """One feature tonight at level all; `worst_*` bounds what silent sites could do.
+
+    `worst_lower`/`worst_upper` are None when nothing is missing or the feature has no
+    declared range ("unbounded").
+    """
+
+    feature: FeatureLabel
+    estimate: Estimate
+    last_night: float | None
+    worst_lower: float | None
+    worst_upper: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SiteArrival:
+    """What a site delivered: one cell per night, oldest first, tonight last.
+
+    `share` is the site's usual share of all rows, in [0, 1]; `age_seconds` counts from
+    the end of its newest complete night, and is None when it never delivered.
+    """
+
+    site: str
+    share: float
+    nights: tuple[str, ...]
+    strip: tuple[Arrival, ...]
+    age_seconds: float | None
+    late: bool
+    rows: int
+    expected_rows: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesPoint:
+    """The lead feature on one night, all sites together."""
+
+    night: str
+    estimate: Estimate
+    arrived_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    """One team or site tonight: lead feature, test of the whole feature vector."""
+
+    level: Literal["team", "site"]
+    name: str
+    site: str
+    agents: int
+    estimate: Estimate
+    tested: Tested
+    p: float | None
+    q: float | None
+    found: bool
+    main_feature: FeatureLabel | None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRow:
+    """One agent tonight.  `value` and `team_value` are of `main_feature`.
+
+    `contributions` are shares of the squared distance per feature, sum 1, in schema
+    order; `entity` is the cross-cutting identity (for example the aircraft).
+    """
+
+    entity: str
+    agent: str
+    team: str
+    site: str
+    n: int
+    d2: float
+    p: float
+    q: float
+    found: bool
+    extrapolated: bool
+    main_feature: FeatureLabel
+    value: float
+    team_value: float
+    contributions: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSummary:
+    """The family of agents tonight: how many were tested, the histogram of p."""
+
+    tested: int
+    found: int
+    untested: int
+    found_last_night: int | None
+    tested_last_night: int | None
+    level: float
+    null_size: int
+    p_counts: tuple[int, ...]
+    misfit_p: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PairRow:
+    """Two groups whose nightly means move together: r with its 95 % interval."""
+
+    a: str
+    b: str
+    n: int
+    r: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineRow:
+    """A baseline over the window: mean with interval, sd, of one group and feature."""
+
+    level: Literal["all", "site", "team"]
+    group: str
+    feature: FeatureLabel
+    n: int
+    mean: float | None
+    lower: float | None
+    upper: float | None
+    sd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A shard that was corrected or came after its night had been published."""
+
+    site: str
+    night: str
+    what: Literal["corrected", "late", "retracted"]
+    version_before: str | None
+    version_now: str
+    rows_before: int | None
+    rows_now: int
+    value_before: float | None
+    value_now: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class QualityRow:
+    """Rows of one site tonight; `incomplete` rows count for presence only."""
+
+    site: str
+    rows: int
+    complete: int
+    incomplete: int
+    usual_incomplete_share: float | None
+    new_agents: int
+    quarantined_files: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The outcome of one check of the run itself; `detail` states what was compared."""
+
+    name: str
+    title: str
+    outcome: Outcome
+    n: int
+    detail: str
+    criterion: str
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Identity of the run: enough to reproduce and to compare byte by byte."""
+
+    run: str
+    snapshot: str
+    ledger_digest: str
+    result_digest: str
+    parameters: tuple[tuple[str, str], ...]
+    versions: tuple[tuple[str, str], ...]
+    window_first: str
+    window_last: str
+    window_nights: int
+
+
+@dataclass(frozen=True, slots=True)
+class NightReport:
+    """Everything one night's report says.  `made` is ISO 8601 with zone."""
+
+    dataset: str
+    night: str
+    revision: int
+    superseded_by: int | None
+    made: str
+    agent_noun: str
+    agents_noun: str
+    row_noun: str
+    team_noun: str
+    arrived_share: float
+    missing_sites: tuple[str, ...]
+    limit_nights: int
+    limit_seconds: float
+    sites: tuple[SiteArrival, ...]
+    series: tuple[SeriesPoint, ...]
+    features: tuple[FeatureNight, ...]
+    lead: str
+    previous_revision: Estimate | None
+    site_rows: tuple[GroupRow, ...]
+    teams: tuple[GroupRow, ...]
+    agents: tuple[AgentRow, ...]
+    agent_summary: AgentSummary
+    pairs: tuple[PairRow, ...]
+    within_between: tuple[tuple[str, str, float | None], ...]
+    baselines: tuple[BaselineRow, ...]
+    changes: tuple[Change, ...]
+    quality: tuple[QualityRow, ...]
+    verdicts: tuple[Verdict, ...]
+    provenance: Provenance
+
+    @property
+    def lead_feature(self) -> FeatureNight:
+        """The feature that the headline speaks of."""
+        return next(f for f in self.features if f.feature.name == self.lead)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain dictionaries, lists, strings and numbers; NaN and infinity as None."""
+        return {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
