@@ -22,7 +22,8 @@ class FeatureLabel:
     """How a feature is spoken of: `label` and `unit` for people, `name` in data.
 
     `above` and `below` complete "<agents> ... on average" for the lead feature, for
-    example "arrived {value} late"; empty means the neutral sentence.
+    example "arrived {value} late"; empty means the neutral sentence.  `minimum` and
+    `maximum` are the declared range, None where the schema declares none.
     """
 
     name: str
@@ -30,6 +31,8 @@ class FeatureLabel:
     unit: str
     above: str = ""
     below: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ class SiteArrival:
 
     `share` is the site's usual share of all rows, in [0, 1]; `age_seconds` counts from
     the end of its newest complete night, and is None when it never delivered.
+    `nights_late` is how late tonight's shard came, None while missing or unknown.
     """
 
     site: str
@@ -83,6 +87,7 @@ class SiteArrival:
     late: bool
     rows: int
     expected_rows: int | None
+    nights_late: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +236,15 @@ class Provenance:
 
 
 @dataclass(frozen=True, slots=True)
+class SectionError:
+    """A section that could not be computed: its anchor on the page, kind and text."""
+
+    section: str
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class NightReport:
     """Everything one night's report says.  `made` is ISO 8601 with zone."""
 
@@ -263,6 +277,7 @@ class NightReport:
     quality: tuple[QualityRow, ...]
     verdicts: tuple[Verdict, ...]
     provenance: Provenance
+    errors: tuple[SectionError, ...] = ()
 
     @property
     def lead_feature(self) -> FeatureNight:
