@@ -1,0 +1,263 @@
+"""The paragraph under the verdict and the to-do list, from the same counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tasks.derived import Derived, MissingSite, ordered_agents, ordered_teams
+from tasks.night_report import Estimate, FeatureNight, NightReport
+from tasks.wording import (
+    age,
+    count,
+    day,
+    decimals_for,
+    join_words,
+    number,
+    percent,
+    plural,
+    quantity,
+    span,
+)
+
+__all__ = ["Todo", "decimals", "limit", "missing_data", "paragraph", "todo"]
+
+
+@dataclass(frozen=True, slots=True)
+class Todo:
+    """An imperative with a number; `href` is an anchor on the page, or empty."""
+
+    text: str
+    href: str = ""
+
+
+def decimals(estimate: Estimate) -> int:
+    """Decimals of a mean, its interval and its usual range: one rule for the three."""
+    if estimate.lower is None or estimate.upper is None:
+        return 1
+    return decimals_for((estimate.upper - estimate.lower) / 2)
+
+
+def limit(report: NightReport) -> str:
+    """How late data may be, "1 night and 36 h"."""
+    return f"{count(report.limit_nights, 'night')} and {age(report.limit_seconds)}"
+
+
+def paragraph(report: NightReport, derived: Derived) -> tuple[str, ...]:
+    """What moved, what missing data does to it, what a re-issue changed."""
+    parts = (
+        _moved(report, derived),
+        missing_data(report, derived),
+        _reissue(report),
+    )
+    return tuple(part for part in parts if part)
+
+
+def _moved(report: NightReport, derived: Derived) -> str:
+    if not derived.answered:
+        return "This report gives no number for the night, because too much is missing."
+    parts = [_teams(report, derived), _agents(report, derived), _others(report)]
+    return " ".join(part for part in parts if part)
+
+
+def _teams(report: NightReport, derived: Derived) -> str:
+    teams = plural(report.team_noun)
+    tested, found = derived.teams_tested, derived.teams_found
+    if not tested:
+        return f"No {report.team_noun} could be tested."
+    if derived.common_cause:
+        shifted = max(derived.teams_up, derived.teams_down)
+        who = (
+            f"All {number(tested)} {teams} tested"
+            if shifted == tested
+            else f"{number(shifted)} of {number(tested)} {teams} tested"
+        )
+        return (
+            f"{who} shifted the same way: a common cause, not single "
+            f"{report.agents_noun}."
+        )
+    if not found:
+        return f"None of {number(tested)} {teams} tested shifted."
+    return f"{number(found)} of {number(tested)} {teams} tested shifted."
+
+
+def _agents(report: NightReport, derived: Derived) -> str:
+    summary = report.agent_summary
+    if not summary.tested:
+        return f"No {report.agent_noun} could be tested."
+    tested = f"{number(summary.tested)} {report.agents_noun}"
+    if not summary.found:
+        return f"None of {tested} stands out from its {report.team_noun}."
+    if summary.found == 1:
+        return f"1 of {tested} stands out from its {report.team_noun}."
+    text = f"{number(summary.found)} of {tested} stand out from their "
+    text += f"{plural(report.team_noun)}."
+    if summary.found == summary.tested and derived.common_cause:
+        text += " That everything stands out points to a common cause as well."
+    return text
+
+
+def _others(report: NightReport) -> str:
+    """At most two other features outside, as "label value (usual range)"."""
+    outside = [
+        f
+        for f in report.features
+        if f.estimate.outside and f.feature.name != report.lead
+    ]
+    if not outside:
+        return ""
+    said = join_words([_feature(f) for f in outside[:2]])
+    more = f", and {count(len(outside) - 2, 'more')}" if len(outside) > 2 else ""
+    more = more.replace("mores", "more")
+    return f"Also outside the usual range: {said}{more}."
+
+
+def _feature(f: FeatureNight) -> str:
+    digits = decimals(f.estimate)
+    value = quantity(f.estimate.value, f.feature.unit, digits)
+    usual = span(f.estimate.usual_lower, f.estimate.usual_upper, digits)
+    return f"{f.feature.label[:1].lower()}{f.feature.label[1:]} {value} (usual {usual})"
+
+
+def missing_data(report: NightReport, derived: Derived) -> str:
+    """What the missing sites do to the figure: arrived only, then the worst case."""
+    if not report.missing_sites:
+        return ""
+    who = (
+        join_words(report.missing_sites)
+        if len(report.missing_sites) <= 3
+        else f"{len(report.missing_sites)} missing sites"
+    )
+    hold = "holds" if len(report.missing_sites) == 1 else "hold"
+    rows = plural(report.row_noun)
+    share = f"{who} {hold} {percent(derived.missing_share)} of {rows}."
+    if not derived.answered:
+        return share
+    lead = report.lead_feature
+    estimate, unit = lead.estimate, lead.feature.unit
+    digits = decimals(estimate)
+    arrived = quantity(estimate.value, unit, digits)
+    interval = span(estimate.lower, estimate.upper, digits)
+    return (
+        f"{share} Arrived sites only: {arrived} (95\N{NO-BREAK SPACE}% interval "
+        f"{interval}). {_worst_case(report, derived, who)} "
+        "A jump at the missing site alone cannot be seen."
+    )
+
+
+def _worst_case(report: NightReport, derived: Derived, who: str) -> str:
+    lead = report.lead_feature
+    if lead.worst_lower is None or lead.worst_upper is None:
+        label = lead.feature.label
+        return f"{label} has no declared range, so {who} could move it without bound."
+    low, high = lead.feature.minimum, lead.feature.maximum
+    allowed = f" ({span(low, high)})" if low is not None and high is not None else ""
+    text = f"If {who} could hold any allowed value{allowed}: "
+    text += f"{span(lead.worst_lower, lead.worst_upper, decimals(lead.estimate))}"
+    text += f"\N{NO-BREAK SPACE}{lead.feature.unit}." if lead.feature.unit else "."
+    if lead.estimate.outside:
+        text += (
+            " So the missing rows could still change this verdict."
+            if derived.worst_case_inside
+            else " Even so the night stays outside its usual range."
+        )
+    return text
+
+
+def _reissue(report: NightReport) -> str:
+    before, now = report.previous_revision, report.lead_feature.estimate
+    if before is None or before.value is None or now.value is None:
+        return ""
+    digits = max(decimals(before), decimals(now))
+    revision = f"Revision {report.revision - 1}"
+    said = (
+        f"{number(before.value, digits)} ({span(before.lower, before.upper, digits)})"
+    )
+    if before.basis == "complete" or now.basis != "complete":
+        value = quantity(now.value, report.lead_feature.feature.unit, digits)
+        return f"{revision} said {said}; this one says {value}."
+    inside = (
+        before.lower is not None
+        and before.upper is not None
+        and before.lower <= now.value <= before.upper
+    )
+    return (
+        f"{revision} estimated {said} from the sites that had arrived. The complete "
+        f"value, {quantity(now.value, report.lead_feature.feature.unit, digits)}, is "
+        f"{'inside' if inside else 'outside'} that interval."
+    )
+
+
+def todo(report: NightReport, derived: Derived) -> tuple[Todo, ...]:
+    """Imperatives: the run itself, data to chase, findings, revisions to pass on."""
+    items: list[Todo] = []
+    if derived.checks_failed:
+        n = len(derived.checks_failed)
+        text = f"Do not pass these numbers on: {count(n, 'check')} of this run failed."
+        items.append(Todo(text, "#checks"))
+    items += [
+        Todo(f"Repair section “{e.section}”: {e.kind}.", f"#{e.section}")
+        for e in report.errors
+    ]
+    items += _chase(report, derived.missing)
+    if derived.refused_files:
+        files = count(derived.refused_files, "refused file")
+        items.append(Todo(f"Repair {files} in quarantine.", "#quality"))
+    items += _investigate(report, derived)
+    items += _pass_on(report)
+    return tuple(items)
+
+
+def _chase(report: NightReport, missing: tuple[MissingSite, ...]) -> list[Todo]:
+    if len(missing) > 4:
+        names = join_words([m.site for m in missing[:3]] + [f"{len(missing) - 3} more"])
+        return [
+            Todo(f"Ask {len(missing)} sites for missing nights: {names}.", "#arrived")
+        ]
+    items = []
+    for site in missing:
+        text = f"Ask {site.site} for {count(site.owed, 'missing night')}"
+        if site.tonight and site.age_seconds is not None:
+            text += f": newest data is {age(site.age_seconds)} old, limit "
+            text += age(report.limit_seconds)
+        elif site.tonight:
+            text += ": it never delivered"
+        items.append(Todo(text + ".", "#arrived"))
+    return items
+
+
+def _investigate(report: NightReport, derived: Derived) -> list[Todo]:
+    found = [a for a in ordered_agents(report) if a.found]
+    n = report.agent_summary.found
+    items = []
+    if n and found:
+        first = found[0]
+        who = count(n, report.agent_noun, report.agents_noun)
+        start = f", first {first.entity} ({first.team})" if n > 1 else ""
+        start = start or f": {first.entity} ({first.team})"
+        items.append(Todo(f"Investigate {who}{start}.", "#agents"))
+    elif report.agent_summary.tested:
+        items.append(Todo(f"No {report.agent_noun} needs investigating."))
+    if derived.teams_found and not derived.common_cause:
+        first_team = ordered_teams(report)[0].name
+        teams = count(derived.teams_found, report.team_noun)
+        items.append(Todo(f"Look at {teams}, first {first_team}.", "#teams"))
+    if derived.misfit:
+        text = (
+            f"Read the list of {report.agents_noun} with care: 1 note on its p-values."
+        )
+        items.append(Todo(text, "#agents"))
+    if derived.extrapolated:
+        n_far = count(derived.extrapolated, report.agent_noun, report.agents_noun)
+        text = f"Take p of {n_far} as a bound: further out than every past night."
+        items.append(Todo(text, "#agents"))
+    return items
+
+
+def _pass_on(report: NightReport) -> list[Todo]:
+    if not report.changes:
+        return []
+    first = report.changes[0]
+    what = count(len(report.changes), "change")
+    place = f"{first.site}, {day(first.night)}"
+    where = place if len(report.changes) == 1 else f"{place} and others"
+    return [Todo(f"Pass on {what} to past nights: {where}.", "#changes")]

@@ -1,0 +1,201 @@
+"""What the sections that keep account show: changes, quality, baselines, checks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tasks.derived import Derived
+from tasks.figures import axis_over, dumbbell
+from tasks.night_report import BaselineRow, Change, NightReport, QualityRow
+from tasks.sections import cut
+from tasks.wording import (
+    clock,
+    count,
+    day,
+    decimals_for,
+    number,
+    percent,
+    plural,
+    short_day,
+    span,
+)
+
+__all__ = ["baselines", "changes", "checks", "method", "quality"]
+
+MAX_CHANGES = 30
+MAX_QUALITY = 30
+MAX_OPEN_BASELINES = 60
+MAX_OTHER_BASELINES = 150
+TONES = {"passed": "estimate", "failed": "finding", "error": "finding"}
+
+
+def changes(report: NightReport) -> dict[str, Any]:
+    """Shards corrected or late since the last report, as dumbbells on one axis."""
+    shown = report.changes[:MAX_CHANGES]
+    values = [v for c in shown for v in (c.value_before, c.value_now)]
+    axis = axis_over(values)
+    labels = axis.labels() if any(v is not None for v in values) else ()
+    heading = "No past night changed"
+    if report.changes:
+        heading = f"{count(len(report.changes), 'change')} to past nights"
+    return {
+        "heading": heading,
+        "rows": [
+            _change(c) | {"plot": dumbbell(c.value_before, c.value_now, axis)}
+            for c in shown
+        ],
+        "labels": labels,
+        "cut": cut(len(shown), len(report.changes)),
+        "label": report.lead_feature.feature.label,
+        "unit": report.lead_feature.feature.unit,
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    before, now = change.value_before, change.value_now
+    digits = 1
+    while (
+        before is not None
+        and now is not None
+        and digits < 3
+        and before != now
+        and number(before, digits) == number(now, digits)
+    ):
+        digits += 1
+    rows_before = "none" if change.rows_before is None else number(change.rows_before)
+    versions = f"{change.version_before} → " if change.version_before else ""
+    return {
+        "name": f"{change.site}, {short_day(change.night)}",
+        "what": change.what,
+        "versions": f"{versions}{change.version_now}",
+        "rows": f"{rows_before} → {number(change.rows_now)}",
+        "before": number(before, digits),
+        "now": number(now, digits),
+    }
+
+
+def quality(report: NightReport, derived: Derived) -> dict[str, Any]:
+    """Rows that arrived, and how many of them count for presence only."""
+    shown = report.quality[:MAX_QUALITY]
+    incomplete = sum(q.incomplete for q in report.quality)
+    rows = sum(q.rows for q in report.quality)
+    heading = (
+        f"{number(incomplete)} of {number(rows)} {plural(report.row_noun)} incomplete"
+    )
+    if derived.refused_files:
+        heading += f"; {count(derived.refused_files, 'file')} refused"
+    return {
+        "heading": heading if report.quality else "Nothing arrived to be judged",
+        "rows": [_quality(q) for q in shown],
+        "cut": cut(len(shown), len(report.quality)),
+        "row_nouns": plural(report.row_noun),
+        "agents": report.agents_noun,
+    }
+
+
+def _quality(row: QualityRow) -> dict[str, str]:
+    share = ""
+    if row.rows >= 20:
+        share = f" ({percent(row.incomplete / row.rows)})"
+    usual = row.usual_incomplete_share
+    return {
+        "site": row.site,
+        "rows": number(row.rows) if row.rows else "none",
+        "complete": number(row.complete),
+        "incomplete": f"{number(row.incomplete)}{share}",
+        "usual": "\N{EN DASH}" if usual is None else percent(usual),
+        "new": number(row.new_agents),
+        "refused": number(row.quarantined_files),
+    }
+
+
+def baselines(report: NightReport) -> dict[str, Any]:
+    """Means and standard deviations of the window: all and sites open, teams folded."""
+    top = [b for b in report.baselines if b.level != "team"]
+    rest = [b for b in report.baselines if b.level == "team"]
+    shown, others = top[:MAX_OPEN_BASELINES], rest[:MAX_OTHER_BASELINES]
+    p = report.provenance
+    return {
+        "rows": [_baseline(b) for b in shown],
+        "cut": cut(len(shown), len(top)),
+        "others": [_baseline(b) for b in others],
+        "other_count": number(len({b.group for b in rest})),
+        "other_cut": cut(len(others), len(rest)),
+        "first": day(p.window_first),
+        "last": day(p.window_last),
+        "nights": count(p.window_nights, "night"),
+        "team": report.team_noun,
+        "teams": plural(report.team_noun),
+        "row_nouns": plural(report.row_noun),
+        "agents": report.agents_noun,
+    }
+
+
+def _baseline(row: BaselineRow) -> dict[str, Any]:
+    half = None
+    if row.lower is not None and row.upper is not None:
+        half = (row.upper - row.lower) / 2
+    digits = decimals_for(half)
+    return {
+        "group": "All sites" if row.level == "all" else row.group,
+        "all": row.level == "all",
+        "feature": row.feature.label,
+        "unit": row.feature.unit,
+        "n": number(row.n),
+        "mean": number(row.mean, digits),
+        "interval": span(row.lower, row.upper, digits),
+        "sd": number(row.sd, max(digits, 0)),
+    }
+
+
+def checks(report: NightReport, derived: Derived) -> dict[str, Any]:
+    """Verdicts of the run about itself: failures first, order kept otherwise."""
+    total = len(report.verdicts)
+    failed = len(derived.checks_failed)
+    order = {"failed": 0, "error": 0, "not run": 1, "passed": 2}
+    rows = sorted(report.verdicts, key=lambda v: order[v.outcome])
+    heading = f"All {total} checks of this run passed"
+    if not total:
+        heading = "No check of this run was made"
+    elif failed:
+        heading = f"{failed} of {total} checks of this run failed"
+    elif derived.checks_not_run:
+        heading = f"{derived.checks_passed} of {total} checks of this run passed"
+        heading += f"; {derived.checks_not_run} not run"
+    return {
+        "heading": heading,
+        "failed": failed,
+        "rows": [
+            {
+                "title": v.title,
+                "name": v.name,
+                "outcome": v.outcome,
+                "tone": TONES.get(v.outcome, "missing"),
+                "n": number(v.n),
+                "detail": v.detail,
+                "criterion": v.criterion,
+            }
+            for v in rows
+        ],
+    }
+
+
+def method(report: NightReport) -> dict[str, Any]:
+    """Identity of the run, parameters and versions, as rows of name and value."""
+    p = report.provenance
+    window = f"{p.window_first} to {p.window_last}, {count(p.window_nights, 'night')}"
+    return {
+        "identity": (
+            ("Dataset", report.dataset),
+            ("Night", report.night),
+            ("Revision", str(report.revision)),
+            ("Made", clock(report.made)),
+            ("Run", p.run),
+            ("Snapshot", p.snapshot),
+            ("Ledger digest", p.ledger_digest),
+            ("Result digest", p.result_digest),
+            ("Window", window),
+        ),
+        "parameters": p.parameters,
+        "versions": p.versions,
+    }

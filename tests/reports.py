@@ -1,0 +1,383 @@
+"""Examples of `NightReport`: a calm night, the storm night, a refused one, a fleet."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from dataclasses import replace
+from typing import Any
+
+from tasks.night_report import (
+    AgentRow,
+    AgentSummary,
+    BaselineRow,
+    Change,
+    Estimate,
+    FeatureLabel,
+    FeatureNight,
+    GroupRow,
+    NightReport,
+    PairRow,
+    Provenance,
+    QualityRow,
+    SeriesPoint,
+    SiteArrival,
+    Verdict,
+)
+
+NIGHT = dt.date(2013, 3, 8)
+ARRIVAL = FeatureLabel(
+    "arr_delay",
+    "Arrival delay",
+    "min",
+    "arrived {value} late",
+    "arrived {value} early",
+    -120.0,
+    1440.0,
+)
+FEATURES = (
+    FeatureLabel("dep_delay", "Departure delay", "min", minimum=-60, maximum=1440),
+    ARRIVAL,
+    FeatureLabel("air_time", "Time in the air", "min", minimum=10, maximum=800),
+    FeatureLabel("distance", "Distance", "mi", minimum=10, maximum=6000),
+    FeatureLabel("speed", "Speed", "mph", minimum=50, maximum=800),
+)
+SITES = ("EWR", "JFK", "LGA")
+TEAMS = tuple(
+    f"{carrier}@{site}"
+    for site, carriers in (
+        ("EWR", "AA B6 DL EV MQ UA US VX WN"),
+        ("JFK", "9E AA B6 DL EV MQ UA US VX"),
+        ("LGA", "9E AA B6 DL EV FL MQ UA US WN"),
+    )
+    for carrier in carriers.split()
+)
+
+
+def nights(n: int) -> list[str]:
+    """The last `n` nights up to the night of the examples, oldest first."""
+    return [(NIGHT - dt.timedelta(days=n - 1 - k)).isoformat() for k in range(n)]
+
+
+def estimate(
+    value: float | None,
+    half: float = 4.0,
+    usual: tuple[float, float] | None = (-9.0, 33.0),
+    *,
+    n: int = 850,
+    basis: str = "complete",
+) -> Estimate:
+    """An estimate whose `outside` follows from its interval and usual range."""
+    if value is None:
+        return Estimate(
+            0, None, None, None, *(usual or (None, None)), None, False, "no data"
+        )
+    low, high = usual or (None, None)
+    outside = usual is not None and (value - half > usual[1] or value + half < usual[0])
+    return Estimate(
+        n=n,
+        value=value,
+        lower=value - half,
+        upper=value + half,
+        usual_lower=low,
+        usual_upper=high,
+        usual_median=None if usual is None else (usual[0] + usual[1]) / 2 - 4,
+        outside=outside,
+        basis=basis,  # type: ignore[arg-type]
+    )
+
+
+def calm(**changes: Any) -> NightReport:
+    """Everything arrived, nothing stands out; fields can be replaced."""
+    rng = random.Random(8)
+    series = tuple(
+        SeriesPoint(night, estimate(round(rng.gauss(5, 8), 3), rng.uniform(2, 5)), 1.0)
+        for night in nights(61)[:-1]
+    ) + (SeriesPoint(NIGHT.isoformat(), estimate(5.31), 1.0),)
+    report = NightReport(
+        dataset="flights",
+        night=NIGHT.isoformat(),
+        revision=1,
+        superseded_by=None,
+        made="2013-03-09T07:00:00+00:00",
+        agent_noun="aircraft",
+        agents_noun="aircraft",
+        row_noun="flight",
+        team_noun="team",
+        arrived_share=1.0,
+        missing_sites=(),
+        limit_nights=1,
+        limit_seconds=36 * 3600.0,
+        sites=tuple(
+            site_arrival(s, share)
+            for s, share in zip(SITES, (0.36, 0.34, 0.3), strict=True)
+        ),
+        series=series,
+        features=features((6.2, 5.31, 152.0, 1031.0, 377.0)),
+        lead="arr_delay",
+        previous_revision=None,
+        site_rows=tuple(group("site", s, s, rng) for s in SITES),
+        teams=tuple(group("team", t, t.split("@")[1], rng) for t in TEAMS),
+        agents=tuple(agent(k, rng, found=False) for k in range(8)),
+        agent_summary=AgentSummary(
+            574,
+            0,
+            61,
+            2,
+            580,
+            0.05,
+            31_204,
+            tuple(rng.randint(22, 36) for _ in range(20)),
+            0.41,
+        ),
+        pairs=tuple(
+            PairRow(
+                TEAMS[k],
+                TEAMS[k + 9],
+                60,
+                0.93 - 0.03 * k,
+                0.85 - 0.04 * k,
+                0.96 - 0.03 * k,
+            )
+            for k in range(8)
+        ),
+        within_between=tuple(
+            (a, b, None if (a, b) == ("EWR", "LGA") else 0.61 if a == b else 0.48)
+            for k, a in enumerate(SITES)
+            for b in SITES[k:]
+        ),
+        baselines=baselines(),
+        changes=(),
+        quality=tuple(QualityRow(s, 320, 309, 11, 0.028, 3, 0) for s in SITES),
+        verdicts=verdicts(),
+        provenance=Provenance(
+            "brave-otter",
+            "8KQX6M2N4B5T",
+            "9f2c" * 16,
+            "41ab" * 16,
+            (("level", "0.05"), ("seed", "20130308"), ("window", "60 nights")),
+            (("numpy", "2.3.5"), ("python", "3.12.7")),
+            "2013-01-07",
+            "2013-03-07",
+            60,
+        ),
+    )
+    return replace(report, **changes)
+
+
+def site_arrival(site: str, share: float, missing: int = 0, n: int = 21) -> SiteArrival:
+    """A strip of `n` nights of which the last `missing` have not arrived."""
+    strip = ["arrived"] * (n - missing) + ["missing"] * missing
+    if site == "JFK":
+        strip[-4] = "corrected"
+    return SiteArrival(
+        site,
+        share,
+        tuple(nights(n)),
+        tuple(strip),  # type: ignore[arg-type]
+        55 * 3600.0 if missing else 7 * 3600.0,
+        bool(missing),
+        0 if missing else 320,
+        350 if missing else 315,
+    )
+
+
+def features(
+    values: tuple[float, ...], basis: str = "complete"
+) -> tuple[FeatureNight, ...]:
+    """The five features at `values`, with bounds while a site is missing."""
+    usual = ((2.0, 33.0), (-9.0, 33.0), (145.0, 161.0), (977.0, 1063.0), (355.0, 399.0))
+    half = (9.5, 9.0, 10.5, 77.0, 7.0)
+    partial = basis == "arrived only"
+    return tuple(
+        FeatureNight(
+            f,
+            estimate(v, h, u, n=532 if partial else 850, basis=basis),
+            v * 0.2,
+            None if not partial else 0.64 * v + 0.36 * (f.minimum or 0.0),
+            None if not partial else 0.64 * v + 0.36 * (f.maximum or 0.0),
+        )
+        for f, v, h, u in zip(FEATURES, values, half, usual, strict=True)
+    )
+
+
+def group(
+    level: str, name: str, site: str, rng: random.Random, *, found: bool = False
+) -> GroupRow:
+    """A team or site; a found one lies far above its usual range."""
+    n = rng.randint(4, 120)
+    low = rng.uniform(-25, -5)
+    value = rng.uniform(40, 180) if found else rng.uniform(-5, 25)
+    e = estimate(
+        round(value, 2), 90 / n**0.5 + 4, (low, low + rng.uniform(45, 90)), n=n
+    )
+    p = 0.0004 if found else rng.uniform(0.05, 0.95)
+    return GroupRow(
+        level,  # type: ignore[arg-type]
+        name, site, n, e, "tested", p, 0.0051 if found else p, found, ARRIVAL if found else None,
+    )  # fmt: skip
+
+
+def agent(k: int, rng: random.Random, *, found: bool) -> AgentRow:
+    """One aircraft; a found one is far from its team."""
+    parts = [rng.random() for _ in FEATURES]
+    total = sum(parts)
+    p = (0.00001 if found else 0.002) * (k + 1)
+    return AgentRow(
+        f"N{14228 + 37 * k}",
+        f"N{14228 + 37 * k}:AA:JFK",
+        "AA@JFK",
+        "JFK",
+        rng.randint(1, 4),
+        60.0 - k,
+        p,
+        min(1.0, 40 * p),
+        found,
+        found and k == 0,
+        FEATURES[k % 5],
+        round(rng.uniform(100, 400), 2),
+        round(rng.uniform(5, 30), 2),
+        tuple(x / total for x in parts),
+    )
+
+
+def baselines() -> tuple[BaselineRow, ...]:
+    """All, three sites and two teams, five features each."""
+    groups = [
+        ("all", "all"),
+        *(("site", s) for s in SITES),
+        *(("team", t) for t in TEAMS[:2]),
+    ]
+    return tuple(
+        BaselineRow(level, name, f, 51_204, 6.9 + k, 6.5 + k, 7.3 + k, 44.6 + k)  # type: ignore[arg-type]
+        for level, name in groups
+        for k, f in enumerate(FEATURES)
+    )
+
+
+def verdicts(*outcomes: str) -> tuple[Verdict, ...]:
+    """Checks of the run with the given outcomes, by default three passed."""
+    titles = ("Counts are conserved", "A sample recomputed", "Planted agents are found")
+    return tuple(
+        Verdict(
+            f"check_{k}",
+            titles[k % 3] if k < 3 else f"{titles[k % 3]} again",
+            outcome,  # type: ignore[arg-type]
+            850 + k,
+            f"{850 + k} of {850 + k} rows agree with the ledger.",
+            "no difference",
+        )
+        for k, outcome in enumerate(outcomes or ("passed", "passed", "passed"))
+    )
+
+
+def storm() -> NightReport:
+    """The storm with EWR silent for two nights and one correction at JFK."""
+    rng = random.Random(3)
+    base = calm()
+    lead = features((88.0, 85.2, 148.0, 1064.0, 414.0), "arrived only")
+    before = base.series[-2]
+    last = replace(
+        before, estimate=estimate(15.6, 5.0, basis="arrived only"), arrived_share=0.64
+    )
+    tonight = SeriesPoint(base.night, lead[1].estimate, 0.64)
+    teams = tuple(
+        replace(
+            group("team", t, "EWR", rng), estimate=estimate(None), tested="not seen",
+            p=None, q=None, agents=0,
+        )
+        if t.endswith("EWR")
+        else group("team", t, t.split("@")[1], rng, found=t != "9E@LGA")
+        for t in TEAMS
+    )  # fmt: skip
+    teams = tuple(
+        replace(t, tested="too few", p=None, q=None) if t.name == "9E@LGA" else t
+        for t in teams
+    )
+    return replace(
+        base,
+        arrived_share=0.64,
+        missing_sites=("EWR",),
+        sites=(site_arrival("EWR", 0.36, 2), *base.sites[1:]),
+        series=(*base.series[:-2], last, tonight),
+        features=lead,
+        teams=teams,
+        site_rows=(
+            replace(base.site_rows[0], estimate=estimate(None), tested="not seen", p=None, q=None),
+            *(group("site", s, s, rng, found=True) for s in SITES[1:]),
+        ),
+        agent_summary=replace(base.agent_summary, tested=414, untested=118, misfit_p=0.00002),
+        changes=(
+            Change("JFK", "2013-03-05", "corrected", "0.1", "0.2", 301, 318, -4.4, -3.9),
+        ),
+    )  # fmt: skip
+
+
+def found(n: int = 5) -> NightReport:
+    """An otherwise usual night on which `n` aircraft stand out."""
+    rng = random.Random(5)
+    base = calm()
+    return replace(
+        base,
+        agents=tuple(agent(k, rng, found=k < n) for k in range(max(8, n))),
+        agent_summary=replace(base.agent_summary, found=n),
+    )
+
+
+def with_lead(report: NightReport, lead: Estimate) -> NightReport:
+    """The report with another estimate of its lead feature, tonight and in the series."""
+    return replace(
+        report,
+        features=tuple(
+            replace(f, estimate=lead) if f.feature.name == report.lead else f
+            for f in report.features
+        ),
+        series=(*report.series[:-1], replace(report.series[-1], estimate=lead)),
+    )
+
+
+def refused() -> NightReport:
+    """Nothing arrived: no number may be shown."""
+    base = calm(
+        arrived_share=0.0,
+        missing_sites=SITES,
+        sites=tuple(site_arrival(s, 1 / 3, 3) for s in SITES),
+        agents=(),
+        agent_summary=AgentSummary(0, 0, 0, None, None, 0.05, 0, (), None),
+        quality=(),
+        site_rows=(),
+        teams=(),
+    )
+    nothing = replace(
+        base,
+        features=tuple(
+            replace(f, estimate=estimate(None), last_night=None) for f in base.features
+        ),
+    )
+    return with_lead(nothing, estimate(None))
+
+
+def fleet(agents: int, teams: int = 1000, sites: int = 20) -> NightReport:
+    """Many agents: `teams` and `sites` fixed, one in 200 agents stands out."""
+    rng = random.Random(1)
+    names = [f"site-{k:02d}" for k in range(sites)]
+    hits = min(agents // 20, 500)
+    base = found(hits)
+    return replace(
+        base,
+        sites=tuple(site_arrival(s, 1 / sites) for s in names),
+        teams=tuple(
+            group("team", f"team-{k:04d}", names[k % sites], rng, found=k % 20 == 0)
+            for k in range(teams)
+        ),
+        site_rows=tuple(group("site", s, s, rng) for s in names),
+        agent_summary=replace(
+            base.agent_summary, tested=agents, p_counts=(agents // 20,) * 20
+        ),
+        within_between=tuple((a, b, 0.5) for a in names for b in names if a <= b),
+        baselines=tuple(
+            BaselineRow("team", f"team-{k:04d}", f, 100, 1.0, 0.5, 1.5, 9.0)
+            for k in range(teams)
+            for f in FEATURES
+        ),
+    )  # fmt: skip
