@@ -1,0 +1,143 @@
+"""One night, computed: the frozen values that checks, report and store all read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from distributed import Client
+
+from stats.labelled import Labelled
+from stats.shard_moments import ShardMoments
+from stats.summary import NotEnoughData
+from storage.schema import Schema, ShardRow
+from storage.store import BehaviorStore
+from tasks.baselines import Baselines, compute_baselines
+from tasks.reconcile import NightView
+from tasks.scoring import (
+    AgentFamily,
+    AgentReference,
+    GroupFamily,
+    fit_agents,
+    score_groups,
+    score_night,
+)
+from tasks.summaries import AgentBaseline, merge_parts
+
+__all__ = ["Night", "Scores", "build_night", "compute_scores", "result_digest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Findings of one night; `agents` is None while there are too few nights."""
+
+    teams: GroupFamily
+    sites: GroupFamily
+    agents: AgentFamily | None
+    reference: AgentReference | None
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """Everything computed for a night.
+
+    Attributes
+    ----------
+    schema : Schema
+    view : NightView
+    shards : mapping of ShardRow to Labelled[ShardMoments]
+        Exact summaries, one per counted shard.
+    records : mapping of (site, night) to Labelled[ShardMoments]
+        The same with the parts of a night merged.
+    agents : mapping of site to Labelled[GroupMoments]
+        Exact agent baselines over the nights before tonight.
+    baselines : Baselines
+    digest : str
+        The result digest: exact states and the ledger, nothing that passed through
+        floating-point linear algebra.
+    """
+
+    schema: Schema
+    view: NightView
+    shards: Mapping[ShardRow, Labelled[ShardMoments]]
+    records: Mapping[tuple[str, str], Labelled[ShardMoments]]
+    agents: Mapping[str, AgentBaseline]
+    baselines: Baselines
+    digest: str = field(default="")
+
+
+def build_night(
+    schema: Schema,
+    view: NightView,
+    shards: Mapping[ShardRow, Labelled[ShardMoments]],
+    agents: Mapping[str, AgentBaseline],
+) -> Night:
+    """Roll the summaries of a view up to every level.
+
+    Raises
+    ------
+    NotEnoughData
+        When no shard at all counts for the night and its window.
+    """
+    if not view.winners:
+        raise NotEnoughData(
+            f"nightly: no shard of {view.dataset} counts for {view.night} or the "
+            f"{len(view.nights) - 1} nights before. Ingest data, or name another night."
+        )
+    records = merge_parts(view, shards)
+    baselines = compute_baselines(view, records)
+    digest = result_digest(view, baselines, agents)
+    return Night(schema, view, shards, records, agents, baselines, digest)
+
+
+def result_digest(
+    view: NightView, baselines: Baselines, agents: Mapping[str, AgentBaseline]
+) -> str:
+    """SHA-256 over the exact states of every level and the ledger, hexadecimal.
+
+    It is the same for any chunking, worker count and order of arrival, and changes
+    with any bit of any counted value.
+    """
+    parts = {
+        "ledger": view.ledger_digest,
+        "view": view.digest,
+        "levels": {
+            name: [level.window.digest(), level.tonight.rows.digest()]
+            for name, level in baselines.levels.items()
+        },
+        "agents": {site: found.digest() for site, found in sorted(agents.items())},
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def compute_scores(
+    store: BehaviorStore,
+    night: Night,
+    *,
+    q: float = 0.05,
+    client: Client | None = None,
+    rows_per_block: int | None = None,
+) -> Scores:
+    """Test teams, sites and agents of the night."""
+    reference = fit_agents(
+        store, night.view, night.records, client=client, rows_per_block=rows_per_block
+    )
+    agents = None
+    if reference is not None:
+        agents = score_night(
+            store,
+            night.view,
+            night.records,
+            reference,
+            q=q,
+            client=client,
+            rows_per_block=rows_per_block,
+        )
+    return Scores(
+        score_groups(night.baselines.team, q=q),
+        score_groups(night.baselines.site, q=q),
+        agents,
+        reference,
+    )

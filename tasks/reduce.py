@@ -1,0 +1,173 @@
+"""One tree reduction for every statistic: read, decode and summarise in one task.
+
+Only summaries travel between workers.  Nothing here imports prefect, so Dask workers
+start fast and small.
+"""
+
+from __future__ import annotations
+
+import functools
+import uuid
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar, cast
+
+import dask
+from distributed import Client, as_completed
+
+from stats.summary import InvalidInput, Summary, merge_all
+
+__all__ = ["ProgressCallback", "tree_reduce", "tree_reduce_many"]
+
+B = TypeVar("B")
+S = TypeVar("S", bound=Summary)
+K = TypeVar("K", bound=Hashable)
+
+
+class ProgressCallback(Protocol):
+    """Told after every finished reduction how many of how many are done."""
+
+    def __call__(self, done: int, total: int) -> None:
+        """Report progress."""
+        ...
+
+
+def tree_reduce(
+    blocks: Sequence[B],
+    summarize: Callable[[B], S],
+    *,
+    client: Client | None = None,
+    split_every: int = 16,
+) -> S:
+    """Summarise every block and merge the summaries over a tree.
+
+    Parameters
+    ----------
+    blocks : sequence
+        Small picklable descriptions of what to read, one Dask task each.
+    summarize : callable
+        Reads one block and returns its Summary; runs on a worker.
+    client : distributed.Client, optional
+        Where to run; None runs in this process, one block after the other.
+    split_every : int
+        How many summaries one merge takes, at least 2.
+
+    Returns
+    -------
+    Summary
+        For exact summaries the bits do not depend on blocks, order, fan-in or workers.
+
+    Raises
+    ------
+    InvalidInput
+        For no blocks, or a fan-in below 2.
+    """
+    found = tree_reduce_many(
+        {"all": blocks}, summarize, client=client, split_every=split_every
+    )
+    return found["all"]
+
+
+def tree_reduce_many(
+    blocks: Mapping[K, Sequence[B]],
+    summarize: Callable[[B], S],
+    *,
+    client: Client | None = None,
+    split_every: int = 16,
+    on_result: Callable[[K, S], None] | None = None,
+    progress: ProgressCallback | None = None,
+) -> dict[K, S]:
+    """Run one tree reduction per key, all in one Dask graph.
+
+    Parameters
+    ----------
+    blocks : mapping of key to blocks
+        Keys are labels for the caller; each has at least one block.
+    summarize, client, split_every
+        As in `tree_reduce`.
+    on_result : callable, optional
+        Called with key and summary as each reduction finishes, in completion order:
+        the place to write checkpoints.
+    progress : ProgressCallback, optional
+
+    Returns
+    -------
+    dict of key to Summary
+        In the order of `blocks`, whatever finished first.
+
+    Raises
+    ------
+    InvalidInput
+        For a key without blocks, or a fan-in below 2.
+    """
+    if split_every < 2:
+        raise InvalidInput(
+            f"tree_reduce: split_every is {split_every}. Use at least 2."
+        )
+    hollow = [key for key, parts in blocks.items() if not parts]
+    if hollow:
+        raise InvalidInput(
+            f"tree_reduce: {hollow[0]!r} has no blocks. "
+            "Leave keys without data out, or give an empty summary yourself."
+        )
+    if not blocks:
+        return {}
+    graph, roots = _graph(blocks, summarize, split_every)
+    found: dict[K, S] = {}
+
+    def collect(key: K, summary: S) -> None:
+        found[key] = summary
+        if on_result is not None:
+            on_result(key, summary)
+        if progress is not None:
+            progress(len(found), len(blocks))
+
+    if client is None:
+        for key, root in roots.items():
+            collect(key, cast("S", dask.get(graph, root)))
+    else:
+        _run(client, graph, roots, collect)
+    return {key: found[key] for key in blocks}
+
+
+def _graph(
+    blocks: Mapping[K, Sequence[B]], summarize: Callable[[B], S], split_every: int
+) -> tuple[dict[str, Any], dict[K, str]]:
+    """Build the graph: leaf tasks, then merges of `split_every`, one root per key."""
+    token = uuid.uuid4().hex
+    graph: dict[str, Any] = {}
+    roots: dict[K, str] = {}
+    for i, (key, parts) in enumerate(blocks.items()):
+        level: list[str] = []
+        for j, block in enumerate(parts):
+            name = f"summarize-{token}-{i}-{j}"
+            graph[name] = (functools.partial(summarize, block),)
+            level.append(name)
+        depth = 0
+        while len(level) > 1:
+            depth += 1
+            merged: list[str] = []
+            for start in range(0, len(level), split_every):
+                name = f"merge-{token}-{i}-{depth}-{start}"
+                graph[name] = (merge_all, level[start : start + split_every])
+                merged.append(name)
+            level = merged
+        roots[key] = level[0]
+    return graph, roots
+
+
+def _run(
+    client: Client,
+    graph: dict[str, Any],
+    roots: Mapping[K, str],
+    collect: Callable[[K, S], None],
+) -> None:
+    """Run the graph on the cluster and hand over each root as it finishes."""
+    keys = list(roots)
+    futures = client.get(graph, [roots[key] for key in keys], sync=False)
+    names = {future.key: key for future, key in zip(futures, keys, strict=True)}
+    try:
+        for future, summary in as_completed(futures, with_results=True):
+            collect(names[future.key], cast("S", summary))
+            future.release()
+    finally:
+        client.cancel(futures)
