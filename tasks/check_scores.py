@@ -1,0 +1,188 @@
+"""Checks of the scores: null p-values, planted sentinels, sensitivity to the data."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stats.shard_moments import ShardMoments
+from storage.schema import ShardData, ShardRow
+from tasks.blocks import AgentScores, NightReference, score_data
+from tasks.checks import Check, CheckContext, CheckFailed
+from tasks.scoring import AgentReference, night_reference, schema_transforms
+
+__all__ = ["SCORE_CHECKS"]
+
+# Sentinels per kind, how far they move in standard deviations, how many must be found.
+_SENTINELS = 5
+_MOVE = 40.0
+_ENOUGH = 4
+_LEVEL = 0.01
+# Held-out p-values below a level may be this many times too many: nights differ, and
+# a fault moves the share by far more.
+_SLACK = 3.0
+
+
+def check_null(context: CheckContext) -> tuple[int, str]:
+    """Compare p-values of held-out nights with the uniform law they must follow."""
+    reference = context.scores.reference
+    if reference is None:
+        return _too_few(context)
+    held = int(reference.held_out.size.sum())
+    if held == 0:
+        raise CheckFailed("no p-value of a held-out night, although agents were scored")
+    log_p = reference.held_out.expand()
+    p = reference.null.calibrate(log_p, np.zeros(len(log_p), dtype=np.int64))
+    shares = []
+    for alpha in (0.05, 0.01):
+        share = float(np.mean(p <= alpha))
+        low, high = alpha / _SLACK - 3 * np.sqrt(alpha / held), alpha * _SLACK
+        if not low <= share <= high + 3 * np.sqrt(alpha / held):
+            raise CheckFailed(
+                f"{share:.4f} of {held} held-out p-values are <= {alpha}, "
+                f"expected {alpha} within a factor of {_SLACK:g}"
+            )
+        shares.append(f"{share:.3f} <= {alpha}")
+    return held, f"{held} held-out p-values: {', '.join(shares)}"
+
+
+def check_sentinels(context: CheckContext) -> tuple[int, str]:
+    """Move real agents far in a direction of small spread; they must be found."""
+    reference = context.scores.reference
+    if reference is None:
+        return _too_few(context)
+    whole = _plant(context, reference, hide=False)
+    gaps = _plant(context, reference, hide=True)
+    for kind, (found, planted) in (("complete", whole), ("with a gap", gaps)):
+        if planted == 0:
+            raise CheckFailed(f"no agent of tonight could carry a sentinel ({kind})")
+        if found < min(_ENOUGH, planted):
+            raise CheckFailed(
+                f"{found} of {planted} planted agents ({kind}) have p <= {_LEVEL}"
+            )
+    n = whole[1] + gaps[1]
+    return n, f"{whole[0] + gaps[0]} of {n} planted agents found, {gaps[1]} with a gap"
+
+
+def check_sensitivity(context: CheckContext) -> tuple[int, str]:
+    """Change one stored value in memory: the exact state must change with it."""
+    row, data = _tonight(context)[0]
+    transforms = schema_transforms(context.store.schema)
+    seen = np.argwhere(~np.isnan(data.values))
+    if len(seen) == 0:
+        raise CheckFailed(f"{row.key}: no observed value to change")
+    where = tuple(seen[context.rng("sensitivity").integers(len(seen))])
+    changed = np.array(data.values)
+    changed[where] = np.nextafter(changed[where], np.inf)
+
+    def digest(values: NDArray[np.floating]) -> str:
+        teams = len(data.team_names)
+        state = ShardMoments.from_block(
+            values, data.team, teams, transforms=transforms
+        )
+        return state.digest()
+
+    if digest(changed) == digest(data.values):
+        raise CheckFailed(
+            f"{row.key}: the summary stays {digest(changed)[:12]} although "
+            "a value changed by one unit in the last place"
+        )
+    return 1, "one value changed by its last bit changes the digest"
+
+
+SCORE_CHECKS = (
+    Check(
+        "null-uniformity",
+        "P-values of held-out nights are as frequent as they say",
+        "C.1",
+        check_null,
+    ),
+    Check(
+        "sentinels",
+        "Planted agents are found, also when one of their features is missing",
+        "C.2, C.7",
+        check_sentinels,
+    ),
+    Check(
+        "sensitivity",
+        "Results follow the data",
+        "G.3",
+        check_sensitivity,
+    ),
+)
+
+
+def _too_few(context: CheckContext) -> tuple[int, str]:
+    nights = len({night for _, night in context.night.records})
+    return nights, f"{nights} nights: agents are not scored yet, nothing to test"
+
+
+def _tonight(context: CheckContext) -> list[tuple[ShardRow, ShardData]]:
+    view = context.night.view
+    rows = view.rows_of(view.night) or next(
+        view.rows_of(night) for night in reversed(view.nights) if view.rows_of(night)
+    )
+    return [(row, context.store.read(row)) for row in rows]
+
+
+def _plant(
+    context: CheckContext, reference: AgentReference, *, hide: bool
+) -> tuple[int, int]:
+    """Count sentinels found and planted over tonight's shards."""
+    view, transforms = context.night.view, schema_transforms(context.store.schema)
+    found = planted = 0
+    for row, data in _tonight(context):
+        if row.key.site not in reference.spread:
+            continue
+        night = night_reference(
+            row.key.site, row.key.night, context.night.records,
+            reference.spread, transforms,
+        )  # fmt: skip
+        before = score_data(data, row.key.site, night)
+        rng = context.rng(f"sentinels-{row.key.site}-{hide}")
+        able = np.flatnonzero(np.isfinite(before.log_p))
+        complete = ~np.isnan(data.values[able]).all(axis=1).any(axis=1)
+        chosen = rng.permutation(able[complete])[:_SENTINELS]
+        if len(chosen) == 0:
+            continue
+        moved = _moved(data, before, chosen, night, hide=hide)
+        after = score_data(moved, row.key.site, night)
+        pool = np.zeros(len(chosen), dtype=np.int64)
+        p = reference.null.calibrate(after.log_p[chosen], pool)
+        found += int(np.sum(p <= _LEVEL))
+        planted += len(chosen)
+    return found, planted
+
+
+def _moved(
+    data: ShardData,
+    scores: AgentScores,
+    chosen: NDArray[np.int64],
+    night: NightReference,
+    *,
+    hide: bool,
+) -> ShardData:
+    """Move the first feature of the chosen agents; hide their last one if asked.
+
+    The move is added before the transform in steps of the team's own spread, so it is
+    as far out for a feature in miles as for one in minutes.
+    """
+    values = np.array(data.values)
+    place = {label: i for i, label in enumerate(night.labels)}
+    for agent in chosen:
+        team = place[str(scores.teams[agent])]
+        spread = float(np.sqrt(night.baseline.covariance[team, 0, 0]))
+        kind, scale = night.transforms.kinds[0], night.transforms.scales[0]
+        step = _MOVE * spread
+        x = values[agent, :, 0]
+        if kind == "asinh":
+            values[agent, :, 0] = scale * np.sinh(np.arcsinh(x / scale) + step)
+        elif kind == "log1p":
+            values[agent, :, 0] = scale * np.expm1(np.log1p(x / scale) + step)
+        else:
+            values[agent, :, 0] = x + step
+        if hide:
+            values[agent, :, -1] = np.nan
+    return replace(data, values=values)

@@ -1,0 +1,199 @@
+"""Publish a night: results, identity and tag in one commit of the store."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.results import read_attributes, write_results
+from storage.store import BehaviorStore
+from tasks.baselines import LEVELS
+from tasks.night import Night, Scores
+from tasks.reconcile import NightView
+
+__all__ = ["Published", "identity", "latest", "publish", "revisions"]
+
+Arrays = dict[str, tuple[tuple[str, ...], NDArray[Any], dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One revision of one night, as the store remembers it."""
+
+    night: str
+    revision: int
+    run: str
+    identity: str
+    snapshot: str
+    result_digest: str
+    summary: dict[str, Any]
+
+    @property
+    def tag(self) -> str:
+        """Name of the tag that pins it."""
+        return f"nightly-{self.night.replace('-', '')}-r{self.revision}"
+
+
+def identity(view: NightView, parameters: Mapping[str, Any], code: str) -> str:
+    """What determines a night's bits: the winners, the parameters and the code."""
+    text = json.dumps([view.night, view.digest, dict(parameters), code], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def revisions(store: BehaviorStore, night: str) -> tuple[Published, ...]:
+    """All revisions of a night, oldest first."""
+    prefix = f"nightly-{night.replace('-', '')}-r"
+    numbers = sorted(
+        int(tag.removeprefix(prefix)) for tag in store.tags() if tag.startswith(prefix)
+    )
+    return tuple(_load(store, night, number) for number in numbers)
+
+
+def latest(store: BehaviorStore, night: str) -> Published | None:
+    """Return the newest revision of a night."""
+    found = revisions(store, night)
+    return found[-1] if found else None
+
+
+def publish(
+    store: BehaviorStore,
+    night: Night,
+    scores: Scores,
+    record: Published,
+    extra: Mapping[str, Any],
+) -> Published:
+    """Write results and identity, and tag the snapshot, all or nothing.
+
+    Parameters
+    ----------
+    store : BehaviorStore
+        Open for writing.
+    night, scores
+        What was computed.
+    record : Published
+        Its snapshot is filled in here.
+    extra : mapping
+        Plain values kept with the identity, for example parameters.
+
+    Returns
+    -------
+    Published
+    """
+    root = f"runs/{record.night}/r{record.revision}"
+    attributes = {
+        "run": record.run,
+        "identity": record.identity,
+        "result_digest": record.result_digest,
+        "view_snapshot": night.view.snapshot,
+        "ledger_digest": night.view.ledger_digest,
+        "summary": record.summary,
+        **extra,
+    }
+    snapshot = write_results(
+        store,
+        {
+            f"{root}/baselines": _baseline_arrays(night),
+            f"{root}/scores": _score_arrays(night, scores),
+            f"{root}/views": _view_arrays(night),
+        },
+        attributes={root: attributes},
+        message=f"night {record.night} revision {record.revision}",
+        metadata={
+            "run": record.run,
+            "night": record.night,
+            "ledger_digest": night.view.ledger_digest,
+            "result_digest": record.result_digest,
+        },
+        tag=record.tag,
+    )
+    return Published(
+        record.night, record.revision, record.run, record.identity, snapshot,
+        record.result_digest, record.summary,
+    )  # fmt: skip
+
+
+def _load(store: BehaviorStore, night: str, revision: int) -> Published:
+    found = read_attributes(store, f"runs/{night}/r{revision}")
+    return Published(
+        night=night,
+        revision=revision,
+        run=found["run"],
+        identity=found["identity"],
+        snapshot=found["view_snapshot"],
+        result_digest=found["result_digest"],
+        summary=found["summary"],
+    )
+
+
+def _baseline_arrays(night: Night) -> Arrays:
+    out: Arrays = {"feature": (("feature",), np.array(night.schema.names), {})}
+    for name in LEVELS:
+        level = night.baselines.levels[name]
+        dims = (name, "feature")
+        out[name] = ((name,), np.array(level.labels), {})
+        out[f"{name}_n"] = (dims, level.window.count, {})
+        out[f"{name}_mean"] = (dims, level.window_mean, {})
+        out[f"{name}_mean_lower"] = (dims, level.window_lower, {"level": 0.95})
+        out[f"{name}_mean_upper"] = (dims, level.window_upper, {"level": 0.95})
+        out[f"{name}_covariance"] = (
+            (name, "feature", "feature_2"),
+            level.window.covariance(),
+            {"ddof": 1},
+        )
+    ids = [label for found in night.agents.values() for label in found.labels]
+    out["agent"] = (("agent",), np.array(ids), {})
+    moments = [found.groups for found in night.agents.values()]
+    if moments:
+        dims = ("agent", "feature")
+        bounds = [m.mean_interval(0.95) for m in moments]
+        figures = {
+            "agent_n": [m.count for m in moments],
+            "agent_mean": [m.mean() for m in moments],
+            "agent_mean_lower": [lower for lower, _ in bounds],
+            "agent_mean_upper": [upper for _, upper in bounds],
+            "agent_variance": [m.variance() for m in moments],
+        }
+        out |= {key: (dims, np.concatenate(v), {}) for key, v in figures.items()}
+    return out
+
+
+def _score_arrays(night: Night, scores: Scores) -> Arrays:
+    out: Arrays = {"feature": (("feature",), np.array(night.schema.names), {})}
+    for name, family in (("team", scores.teams), ("site", scores.sites)):
+        out[name] = ((name,), np.array(family.labels), {})
+        out[f"{name}_p"] = ((name,), family.p, {})
+        out[f"{name}_q"] = ((name,), family.q, {})
+        out[f"{name}_found"] = ((name,), family.found, {})
+    agents = scores.agents
+    if agents is not None:
+        s = agents.scores
+        out["agent"] = (("agent",), s.agents, {})
+        out["agent_team"] = (("agent",), s.teams, {})
+        out["agent_entity"] = (("agent",), s.entities, {})
+        out["agent_n"] = (("agent",), s.n, {})
+        out["agent_distance"] = (("agent",), s.d2, {"what": "squared Mahalanobis"})
+        out["agent_p"] = (("agent",), agents.p, {})
+        out["agent_contribution"] = (("agent", "feature"), s.contributions, {})
+        out["entity"] = (("entity",), agents.entities, {})
+        out["entity_p"] = (("entity",), agents.entity_p, {})
+        out["entity_q"] = (("entity",), agents.entity_q, {"level": agents.level})
+        out["entity_found"] = (("entity",), agents.found, {})
+    return out
+
+
+def _view_arrays(night: Night) -> Arrays:
+    view = night.view
+    rows = [row for _, found in sorted(view.winners.items()) for row in found]
+    return {
+        "site": (("shard",), np.array([r.key.site for r in rows]), {}),
+        "night": (("shard",), np.array([r.key.night for r in rows]), {}),
+        "part": (("shard",), np.array([r.key.part for r in rows]), {}),
+        "sha256": (("shard",), np.array([r.sha256 for r in rows]), {}),
+        "n": (("shard",), np.array([r.n for r in rows], dtype=np.int64), {}),
+    }
