@@ -5,21 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tasks.derived import Derived, MissingSite, ordered_agents, ordered_teams
-from tasks.night_report import Estimate, FeatureNight, NightReport
+from tasks.night_report import FeatureNight, NightReport
+from tasks.phrases import decimals, within
 from tasks.wording import (
     age,
     count,
     day,
-    decimals_for,
     join_words,
     number,
     percent,
     plural,
+    probability,
     quantity,
     span,
 )
 
-__all__ = ["Todo", "decimals", "limit", "missing_data", "paragraph", "todo"]
+__all__ = ["Todo", "limit", "missing_data", "paragraph", "todo"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +31,16 @@ class Todo:
     href: str = ""
 
 
-def decimals(estimate: Estimate) -> int:
-    """Decimals of a mean, its interval and its usual range: one rule for the three."""
-    if estimate.lower is None or estimate.upper is None:
-        return 1
-    return decimals_for((estimate.upper - estimate.lower) / 2)
-
-
 def limit(report: NightReport) -> str:
     """How late data may be, "1 night and 36 h"."""
     return f"{count(report.limit_nights, 'night')} and {age(report.limit_seconds)}"
 
 
 def paragraph(report: NightReport, derived: Derived) -> tuple[str, ...]:
-    """What moved, what missing data does to it, what a re-issue changed."""
+    """Say what moved, what missing data does to it, what a re-issue changed."""
     parts = (
         _moved(report, derived),
-        missing_data(report, derived),
+        _partial(report, derived),
         _reissue(report),
     )
     return tuple(part for part in parts if part)
@@ -56,6 +50,10 @@ def _moved(report: NightReport, derived: Derived) -> str:
     if not derived.answered:
         return "This report gives no number for the night, because too much is missing."
     parts = [_teams(report, derived), _agents(report, derived), _others(report)]
+    lead = report.lead_feature
+    found = report.agent_summary.found or derived.teams_found or derived.unusual
+    if found and not lead.estimate.outside and lead.estimate.usual_lower is not None:
+        parts.insert(0, f"{within(lead.feature, lead.estimate, report.row_noun)}.")
     return " ".join(part for part in parts if part)
 
 
@@ -87,13 +85,26 @@ def _agents(report: NightReport, derived: Derived) -> str:
     tested = f"{number(summary.tested)} {report.agents_noun}"
     if not summary.found:
         return f"None of {tested} stands out from its {report.team_noun}."
-    if summary.found == 1:
-        return f"1 of {tested} stands out from its {report.team_noun}."
-    text = f"{number(summary.found)} of {tested} stand out from their "
-    text += f"{plural(report.team_noun)}."
+    verb, whose = ("stands", "its") if summary.found == 1 else ("stand", "their")
+    teams = report.team_noun if summary.found == 1 else plural(report.team_noun)
+    text = f"{number(summary.found)} of {tested} {verb} out from {whose} {teams}"
     if summary.found == summary.tested and derived.common_cause:
-        text += " That everything stands out points to a common cause as well."
-    return text
+        return f"{text}: everything does, which again points to a common cause."
+    return f"{text}{_furthest(report)}."
+
+
+def _furthest(report: NightReport) -> str:
+    rows = [a for a in ordered_agents(report) if a.found]
+    if not rows:
+        return ""
+    row = rows[0]
+    digits = 0 if max(abs(row.value), abs(row.team_value)) >= 10 else 2
+    label = row.main_feature.label
+    value = quantity(row.value, row.main_feature.unit, digits)
+    return (
+        f", most of all {row.entity}: {label[:1].lower()}{label[1:]} {value}, "
+        f"its {report.team_noun} {number(row.team_value, digits)}"
+    )
 
 
 def _others(report: NightReport) -> str:
@@ -118,34 +129,54 @@ def _feature(f: FeatureNight) -> str:
     return f"{f.feature.label[:1].lower()}{f.feature.label[1:]} {value} (usual {usual})"
 
 
-def missing_data(report: NightReport, derived: Derived) -> str:
-    """What the missing sites do to the figure: arrived only, then the worst case."""
+def _partial(report: NightReport, derived: Derived) -> str:
+    """Say what is missing and what that leaves open, in short."""
     if not report.missing_sites:
         return ""
-    who = (
-        join_words(report.missing_sites)
-        if len(report.missing_sites) <= 3
-        else f"{len(report.missing_sites)} missing sites"
-    )
-    hold = "holds" if len(report.missing_sites) == 1 else "hold"
-    rows = plural(report.row_noun)
-    share = f"{who} {hold} {percent(derived.missing_share)} of {rows}."
+    share = _missing_share(report, derived)
     if not derived.answered:
-        return share
+        return f"{share}." if report.arrived_share > 0 else ""
     lead = report.lead_feature
-    estimate, unit = lead.estimate, lead.feature.unit
-    digits = decimals(estimate)
-    arrived = quantity(estimate.value, unit, digits)
-    interval = span(estimate.lower, estimate.upper, digits)
+    interval = span(lead.estimate.lower, lead.estimate.upper, decimals(lead.estimate))
+    unit = f"\N{NO-BREAK SPACE}{lead.feature.unit}" if lead.feature.unit else ""
+    text = f"{share}, so this is the mean of the arrived sites only, "
+    text += f"95\N{NO-BREAK SPACE}% interval {interval}{unit}. "
+    if derived.verdict_open:
+        return text + f"The missing {plural(report.row_noun)} could change the verdict."
     return (
-        f"{share} Arrived sites only: {arrived} (95\N{NO-BREAK SPACE}% interval "
-        f"{interval}). {_worst_case(report, derived, who)} "
-        "A jump at the missing site alone cannot be seen."
+        text + f"No allowed value of the missing {plural(report.row_noun)} changes it."
     )
 
 
-def _worst_case(report: NightReport, derived: Derived, who: str) -> str:
+def _missing_share(report: NightReport, derived: Derived) -> str:
+    hold = "holds" if len(report.missing_sites) == 1 else "hold"
+    share = percent(derived.missing_share)
+    return f"{_who(report)} {hold} {share} of {plural(report.row_noun)}"
+
+
+def _who(report: NightReport) -> str:
+    if len(report.missing_sites) > 3:
+        return f"{len(report.missing_sites)} missing sites"
+    return join_words(report.missing_sites)
+
+
+def missing_data(report: NightReport, derived: Derived) -> str:
+    """Say what the missing sites do to the figure: arrived only, then the worst case."""
+    if not report.missing_sites:
+        return ""
     lead = report.lead_feature
+    digits = decimals(lead.estimate)
+    arrived = quantity(lead.estimate.value, lead.feature.unit, digits)
+    interval = span(lead.estimate.lower, lead.estimate.upper, digits)
+    site = "site" if len(report.missing_sites) == 1 else "sites"
+    return (
+        f"Arrived sites only: {arrived} ({interval}). {_worst_case(report, derived)} "
+        f"A jump at the missing {site} alone cannot be seen."
+    )
+
+
+def _worst_case(report: NightReport, derived: Derived) -> str:
+    lead, who = report.lead_feature, _who(report)
     if lead.worst_lower is None or lead.worst_upper is None:
         label = lead.feature.label
         return f"{label} has no declared range, so {who} could move it without bound."
@@ -157,7 +188,7 @@ def _worst_case(report: NightReport, derived: Derived, who: str) -> str:
     if lead.estimate.outside:
         text += (
             " So the missing rows could still change this verdict."
-            if derived.worst_case_inside
+            if derived.verdict_open
             else " Even so the night stays outside its usual range."
         )
     return text
@@ -242,10 +273,12 @@ def _investigate(report: NightReport, derived: Derived) -> list[Todo]:
         teams = count(derived.teams_found, report.team_noun)
         items.append(Todo(f"Look at {teams}, first {first_team}.", "#teams"))
     if derived.misfit:
-        text = (
-            f"Read the list of {report.agents_noun} with care: 1 note on its p-values."
+        p = probability(report.agent_summary.misfit_p)
+        p = p if p.startswith("<") else f"=\N{NO-BREAK SPACE}{p}"
+        text = f"Read the list of {report.agents_noun} with care: the reference fits "
+        items.append(
+            Todo(text + f"this night badly (p\N{NO-BREAK SPACE}{p}).", "#agents")
         )
-        items.append(Todo(text, "#agents"))
     if derived.extrapolated:
         n_far = count(derived.extrapolated, report.agent_noun, report.agents_noun)
         text = f"Take p of {n_far} as a bound: further out than every past night."

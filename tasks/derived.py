@@ -45,6 +45,7 @@ class Derived:
     `nights` counts those with a value, tonight included; `history` the complete ones
     before tonight, from which the usual range is taken.  `rank_high` is 1 if no night
     was higher, `rank_low` is 1 if none was lower; both None without a value tonight.
+    `verdict_open` says that silent sites could turn the verdict on the lead feature.
     """
 
     nights: int
@@ -55,7 +56,7 @@ class Derived:
     missing: tuple[MissingSite, ...]
     degraded: bool
     answered: bool
-    worst_case_inside: bool
+    verdict_open: bool
     features_outside: tuple[str, ...]
     teams_tested: int
     teams_found: int
@@ -104,7 +105,7 @@ def derive(report: NightReport) -> Derived:
         missing=_missing(report),
         degraded=report.arrived_share < DEGRADED_SHARE,
         answered=tonight is not None,
-        worst_case_inside=_worst_case_inside(lead),
+        verdict_open=_verdict_open(lead),
         features_outside=tuple(
             f.feature.name for f in report.features if f.estimate.outside
         ),
@@ -168,14 +169,15 @@ def _missing(report: NightReport) -> tuple[MissingSite, ...]:
     return tuple(rows)
 
 
-def _worst_case_inside(lead: FeatureNight) -> bool:
-    """Whether silent sites could bring tonight back into its usual range."""
+def _verdict_open(lead: FeatureNight) -> bool:
+    """Whether silent sites could turn outside into usual, or usual into outside."""
     estimate: Estimate = lead.estimate
-    if not estimate.outside:
-        return True
+    if estimate.basis == "complete":
+        return False
     lower, upper = lead.worst_lower, lead.worst_upper
-    if lower is None or upper is None:
-        return estimate.basis != "complete"
-    if estimate.usual_lower is None or estimate.usual_upper is None:
+    low, high = estimate.usual_lower, estimate.usual_upper
+    if lower is None or upper is None or low is None or high is None:
         return True
-    return lower <= estimate.usual_upper and upper >= estimate.usual_lower
+    if estimate.outside:
+        return lower <= high and upper >= low
+    return lower < low or upper > high

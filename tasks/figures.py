@@ -58,13 +58,15 @@ class Axis:
         share = (value - self.low) / (self.high - self.low)
         return 100.0 * min(1.0, max(0.0, share))
 
-    def labels(self, target: int = 5) -> tuple[tuple[str, str], ...]:
-        """Round ticks as (place, text), those closer than 3 % to an end left out."""
+    def labels(
+        self, target: int = 5, *, margin: float = 3.0
+    ) -> tuple[tuple[str, str], ...]:
+        """Round ticks as (place, text), none closer than `margin` % to an end."""
         values, decimals = ticks(self.low, self.high, target)
         return tuple(
             (place(self.at(v)), number(v, decimals))
             for v in values
-            if 3.0 <= self.at(v) <= 97.0
+            if margin <= self.at(v) <= 100.0 - margin
         )
 
 
@@ -94,7 +96,7 @@ def ticks(
 
 
 def axis_over(values: Iterable[float | None], pad: float = 0.05) -> Axis:
-    """An axis that holds all values with some air; one unit wide if they are equal."""
+    """Make an axis that holds all values with some air; one unit wide if they are equal."""
     known = [v for v in values if v is not None and math.isfinite(v)]
     if not known:
         return Axis(0.0, 1.0)
@@ -106,7 +108,7 @@ def axis_over(values: Iterable[float | None], pad: float = 0.05) -> Axis:
 
 
 def estimates_axis(estimates: Sequence[Estimate]) -> Axis:
-    """The common axis of many estimates: values and usual ranges; intervals may run off."""
+    """Make one axis for many estimates; only long intervals run off it."""
     values: list[float | None] = []
     for e in estimates:
         values += [e.value, e.usual_lower, e.usual_upper]
@@ -118,7 +120,10 @@ def estimates_axis(estimates: Sequence[Estimate]) -> Axis:
 
 @dataclass(frozen=True, slots=True)
 class RowPlot:
-    """One row's figure: band, tick, interval with arrows where it runs off, mark."""
+    """One row's figure: band, tick, interval with arrows where it runs off, mark.
+
+    `missing` rows have no value and are hatched from end to end.
+    """
 
     band: tuple[str, str] | None
     tick: str | None
@@ -130,6 +135,7 @@ class RowPlot:
     open: bool
     tone: Tone
     grid: tuple[str, ...]
+    missing: bool
 
 
 def row_plot(
@@ -155,7 +161,7 @@ def row_plot(
     return RowPlot(
         band=_band(estimate, axis),
         tick=None
-        if estimate.usual_median is None
+        if estimate.usual_median is None or value is None
         else place(axis.at(estimate.usual_median)),
         line=ends and (place(axis.at(ends[0])), place(axis.at(ends[1]))),
         off_left=bool(ends and ends[0] < axis.low),
@@ -165,12 +171,13 @@ def row_plot(
         open=estimate.basis == "arrived only",
         tone="finding" if outside else "estimate",
         grid=grid,
+        missing=value is None,
     )
 
 
 def _band(estimate: Estimate, axis: Axis) -> tuple[str, str] | None:
     low, high = estimate.usual_lower, estimate.usual_upper
-    if low is None or high is None:
+    if low is None or high is None or estimate.value is None:
         return None
     left, right = axis.at(low), axis.at(high)
     return place(left), place(right - left)
@@ -245,7 +252,7 @@ class Bars:
 
 
 def histogram(counts: Sequence[int], expected: float) -> Bars:
-    """Counts in equal bins over [0, 1], 160 px high, with the expected count."""
+    """Place counts in equal bins over [0, 1], 160 px high, with the expected count."""
     height, base, top = 190, 160, 14
     highest = max([expected, 1.0, *counts])
     scale = (base - top) / highest
@@ -266,14 +273,11 @@ def histogram(counts: Sequence[int], expected: float) -> Bars:
 
 
 def shares(parts: Sequence[float]) -> tuple[tuple[str, str, str, str], ...]:
-    """Shares in [0, 1] as a row of small bars: (x, width, y, height), 16 px high."""
+    """Shares as small bars (x, width, y, height), the largest 16 px high."""
     step = 100.0 / max(1, len(parts))
+    largest = max([*parts, 1e-9])
+    heights = [max(1.0, 16.0 * max(0.0, share) / largest) for share in parts]
     return tuple(
-        (
-            place(k * step + 0.1 * step),
-            place(0.8 * step),
-            place(18 - max(1.0, 16 * min(1.0, max(0.0, share)))),
-            place(max(1.0, 16 * min(1.0, max(0.0, share)))),
-        )
-        for k, share in enumerate(parts)
+        (place(k * step + 0.1 * step), place(0.8 * step), place(18 - h), place(h))
+        for k, h in enumerate(heights)
     )

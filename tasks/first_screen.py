@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks.briefing import decimals, limit
+from tasks.briefing import limit
 from tasks.derived import DEGRADED_SHARE, Derived
 from tasks.figures import axis_over, row_plot, strip
 from tasks.night_report import NightReport, SiteArrival
+from tasks.phrases import decimals
 from tasks.sections import estimate_words
 from tasks.wording import (
     age,
@@ -18,7 +19,6 @@ from tasks.wording import (
     percent,
     plural,
     short_day,
-    span,
 )
 
 __all__ = ["arrived", "facts"]
@@ -27,7 +27,7 @@ MAX_STRIPS = 30
 
 
 def arrived(report: NightReport, derived: Derived) -> dict[str, Any]:
-    """A row per site: strip of nights, age or lateness, rows of expected rows."""
+    """Make a row per site: strip of nights, age or lateness, rows of expected rows."""
     reissue = report.revision > 1 and any(
         s.nights_late is not None for s in report.sites
     )
@@ -81,7 +81,7 @@ def _lateness(site: SiteArrival) -> str:
 
 
 def _spoken(site: SiteArrival) -> str:
-    """The strip in words, for readers who do not see it."""
+    """Put the strip in words, for readers who do not see it."""
     parts = [f"{site.strip.count('arrived')} of {len(site.strip)} nights arrived"]
     for state in ("missing", "corrected"):
         nights = [
@@ -179,8 +179,12 @@ def _teams_fact(report: NightReport, derived: Derived) -> dict[str, Any]:
         "finding": derived.teams_found > 0,
         "plot": None,
         "term": "",
-        "text": "; ".join(parts) or "all could be seen and tested",
+        "text": "; ".join(parts) or _all_tested(derived),
     }
+
+
+def _all_tested(derived: Derived) -> str:
+    return "all could be seen and tested" if derived.teams_tested else "none arrived"
 
 
 def _changes_fact(report: NightReport) -> dict[str, Any]:

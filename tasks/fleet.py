@@ -9,7 +9,16 @@ from tasks.derived import Derived, ordered_agents
 from tasks.figures import Axis, histogram, row_plot, shares
 from tasks.night_report import AgentRow, Estimate, NightReport, PairRow
 from tasks.sections import cut
-from tasks.wording import count, join_words, number, percent, plural, probability, span
+from tasks.wording import (
+    count,
+    join_words,
+    number,
+    p_phrase,
+    percent,
+    plural,
+    probability,
+    span,
+)
 
 __all__ = ["agents", "together"]
 
@@ -20,7 +29,7 @@ MAX_MATRIX = 20
 
 
 def agents(report: NightReport, derived: Derived) -> dict[str, Any]:
-    """The histogram of p and the list of agents, or the closest for orientation."""
+    """Show the histogram of p and the agents found, or else the closest."""
     summary = report.agent_summary
     ordered = ordered_agents(report)
     found = [a for a in ordered if a.found]
@@ -46,7 +55,7 @@ def agents(report: NightReport, derived: Derived) -> dict[str, Any]:
             for k, n in enumerate(summary.p_counts)
         ],
         "expected": number(derived.expected_per_bar, 1),
-        "misfit": probability(summary.misfit_p) if derived.misfit else "",
+        "misfit": p_phrase(summary.misfit_p) if derived.misfit else "",
         "extrapolated": count(
             derived.extrapolated, report.agent_noun, report.agents_noun
         )
@@ -93,7 +102,7 @@ def _agent(report: NightReport, row: AgentRow) -> dict[str, Any]:
         "found": row.found,
         "bars": shares(row.contributions),
         "parts": ", ".join(
-            f"{label} {percent(s)}" for s, label in parts[:3] if s >= 0.005
+            f"{label} {percent(s)}" for s, label in parts[:2] if s >= 0.005
         ),
     }
 
@@ -107,7 +116,7 @@ def _digits(value: float, other: float) -> int:
 
 
 def together(report: NightReport) -> dict[str, Any]:
-    """The highest pairs as a row plot and the within/between matrix as a table."""
+    """Show the highest pairs as a row plot and the within/between matrix as a table."""
     pairs = sorted(report.pairs, key=lambda p: (-p.r, p.a, p.b))
     shown = pairs[:MAX_PAIRS]
     names = list(
@@ -120,8 +129,7 @@ def together(report: NightReport) -> dict[str, Any]:
         "heading": _together_heading(shown),
         "rows": [_pair(p, axis) for p in shown],
         "cut": cut(len(shown), len(pairs)),
-        "labels": axis.labels(4),
-        "ends": (("0", "−1"), ("100", "1")),
+        "labels": axis.labels(4, margin=0.0),
         "names": kept,
         "matrix": [
             {
@@ -158,7 +166,7 @@ def _pair(pair: PairRow, axis: Axis) -> dict[str, Any]:
         outside=False,
         basis="complete",
     )
-    grid = tuple(x for x, _ in axis.labels(4))
+    grid = tuple(x for x, _ in axis.labels(4, margin=0.0))
     return {
         "name": f"{pair.a} and {pair.b}",
         "n": number(pair.n),

@@ -12,17 +12,15 @@ from typing import Any, Literal
 from tasks import briefing
 from tasks.briefing import Todo
 from tasks.derived import NIGHTS_NEEDED, Derived, derive
-from tasks.night_report import Estimate, FeatureLabel, NightReport
+from tasks.night_report import NightReport
+from tasks.phrases import outside, sentence, within
 from tasks.wording import (
     count,
     day,
-    decimals_for,
     join_words,
     number,
     percent,
     plural,
-    quantity,
-    span,
 )
 
 __all__ = ["Chip", "Headline", "Todo", "headline", "markdown_summary", "summary_line"]
@@ -93,7 +91,7 @@ def _title(report: NightReport, derived: Derived) -> str:
     ]
     quiet = usual and not derived.unusual
     if lead.estimate.outside:
-        text = _outside(lead.feature, lead.estimate, report.row_noun)
+        text = outside(lead.feature, lead.estimate, report.row_noun)
     elif agents:
         text = _agents(report, agents) + (
             " on an otherwise usual night" if quiet and not derived.teams_found else ""
@@ -103,9 +101,9 @@ def _title(report: NightReport, derived: Derived) -> str:
             " on an otherwise usual night" if quiet else ""
         )
     elif others:
-        text = _outside(others[0].feature, others[0].estimate, report.row_noun)
+        text = outside(others[0].feature, others[0].estimate, report.row_noun)
     elif usual:
-        text = _within(lead.feature, lead.estimate, report.row_noun)
+        text = within(lead.feature, lead.estimate, report.row_noun)
     else:
         text = _first_nights(report, derived)
     return text + _missing_suffix(report) + _failed_suffix(derived)
@@ -122,36 +120,6 @@ def _refused(report: NightReport, derived: Derived) -> str:
     return (
         f"No answer for {day(report.night)}: {who} with {share} missing, limit {limit}"
     )
-
-
-def _sentence(feature: FeatureLabel, estimate: Estimate, row_noun: str) -> str:
-    """The mean in the schema's own phrase, else the neutral one."""
-    decimals = _decimals(estimate)
-    value = estimate.value or 0.0
-    phrase = feature.below if value < 0 else feature.above
-    if "{value}" in phrase:
-        said = phrase.replace("{value}", quantity(abs(value), feature.unit, decimals))
-        return f"{plural(row_noun).capitalize()} {said} on average"
-    return f"{feature.label} averaged {quantity(value, feature.unit, decimals)}"
-
-
-def _outside(feature: FeatureLabel, estimate: Estimate, row_noun: str) -> str:
-    low, high = estimate.usual_lower, estimate.usual_upper
-    value = estimate.value
-    sentence = _sentence(feature, estimate, row_noun)
-    if low is None or high is None or value is None:
-        return sentence
-    far = "far " if max(low - value, value - high) > high - low else ""
-    usual = span(low, high, _decimals(estimate))
-    return f"{sentence}, {far}outside the usual {usual}"
-
-
-def _within(feature: FeatureLabel, estimate: Estimate, row_noun: str) -> str:
-    low, high = estimate.usual_lower or 0.0, estimate.usual_upper or 0.0
-    inside = low <= (estimate.value or 0.0) <= high
-    where = "within the usual" if inside else "on the edge of the usual"
-    usual = span(low, high, _decimals(estimate))
-    return f"{_sentence(feature, estimate, row_noun)}, {where} {usual}"
 
 
 def _agents(report: NightReport, found: int) -> str:
@@ -173,9 +141,9 @@ def _groups(report: NightReport, derived: Derived) -> str:
 
 def _first_nights(report: NightReport, derived: Derived) -> str:
     lead = report.lead_feature
-    sentence = _sentence(lead.feature, lead.estimate, report.row_noun)
+    said = sentence(lead.feature, lead.estimate, report.row_noun)
     have = f"{derived.history} of {NIGHTS_NEEDED}"
-    return f"{sentence}; no usual range yet, {have} nights needed"
+    return f"{said}; no usual range yet, {have} nights needed"
 
 
 def _missing_suffix(report: NightReport) -> str:
@@ -190,10 +158,6 @@ def _missing_suffix(report: NightReport) -> str:
 def _failed_suffix(derived: Derived) -> str:
     n = len(derived.checks_failed)
     return f"; {count(n, 'check')} of this run failed" if n else ""
-
-
-def _decimals(estimate: Estimate) -> int:
-    return briefing.decimals(estimate)
 
 
 def _behaviour(report: NightReport, derived: Derived) -> Chip | None:
@@ -233,7 +197,7 @@ def _checks(derived: Derived) -> Chip | None:
 
 
 def summary_line(report: NightReport, *, page: str = "") -> dict[str, Any]:
-    """What the index of all nights keeps of this one: plain values, one JSON line.
+    """Keep for the index what it shows of this one: plain values, one JSON line.
 
     `page` is the address of the night's page relative to the index.
     """
@@ -272,7 +236,7 @@ def summary_line(report: NightReport, *, page: str = "") -> dict[str, Any]:
 
 
 def markdown_summary(report: NightReport) -> str:
-    """The first screen as short markdown, for the artifact beside the run."""
+    """Write the first screen as short markdown, for the artifact beside the run."""
     head = headline(report)
     chips = (head.checks_chip, head.behaviour_chip, head.findings_chip, head.data_chip)
     lines = [f"# {_markdown(head.title)}", ""]

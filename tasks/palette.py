@@ -33,5 +33,5 @@ ROLES: dict[str, Role] = {
 
 
 def css_variables(theme: str) -> str:
-    """Declarations of all roles for "light" or "dark", in the order of the table."""
+    """Declare all roles for "light" or "dark" in the order of the table."""
     return ";".join(f"--{name}:{getattr(role, theme)}" for name, role in ROLES.items())

@@ -24,7 +24,7 @@ from tasks.night_report import NightReport
 from tasks.palette import css_variables
 from tasks.wording import clock, day_with_year, plural
 
-__all__ = ["BadLink", "environment", "render_html", "render_json"]
+__all__ = ["LinkError", "environment", "render_html", "render_json"]
 
 NAVIGATION = (
     ("earlier", "Earlier night"),
@@ -35,7 +35,7 @@ RESERVED = ("newest", "complete", *(key for key, _ in NAVIGATION))
 NO_LINKS: Mapping[str, str] = MappingProxyType({})
 
 
-class BadLink(ValueError):
+class LinkError(ValueError):
     """A link that leaves the folder of reports or would run code."""
 
     kind: ClassVar[str] = "bad_link"
@@ -43,7 +43,7 @@ class BadLink(ValueError):
 
 @cache
 def environment() -> Environment:
-    """The template environment: autoescape on, unknown names are errors."""
+    """Make the template environment: autoescape on, unknown names are errors."""
     return Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -71,7 +71,7 @@ def render_html(report: NightReport, *, links: Mapping[str, str] = NO_LINKS) -> 
 
     Raises
     ------
-    BadLink
+    LinkError
         If an address has a scheme or a host, or climbs above the site.
     """
     for key, href in links.items():
@@ -123,9 +123,9 @@ def render_json(report: NightReport) -> str:
 
 
 def check_link(key: str, href: str) -> None:
-    """Raise `BadLink` unless `href` is a relative address."""
+    """Raise `LinkError` unless `href` is a relative address."""
     if re.match(r"(?i)[a-z][a-z0-9+.-]*:|//|\\", href):
-        raise BadLink(
+        raise LinkError(
             f"render_html: link {key!r} is {href!r}, not a relative address. "
             "Give the path relative to the page."
         )

@@ -9,10 +9,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from tasks.briefing import decimals, missing_data
+from tasks.briefing import missing_data
 from tasks.derived import NIGHTS_NEEDED, Derived, ordered_teams
 from tasks.figures import Axis, RowPlot, estimates_axis, row_plot
 from tasks.night_report import Estimate, FeatureNight, GroupRow, NightReport
+from tasks.phrases import decimals
 from tasks.series import moved, series
 from tasks.wording import (
     count,
@@ -36,7 +37,7 @@ MAX_STEPS = 6.0
 
 
 def estimate_words(estimate: Estimate, unit: str = "") -> dict[str, Any]:
-    """A mean with interval and usual range as text, all rounded alike."""
+    """Put a mean with interval and usual range in words, all rounded alike."""
     digits = decimals(estimate)
     return {
         "n": number(estimate.n),
@@ -49,15 +50,16 @@ def estimate_words(estimate: Estimate, unit: str = "") -> dict[str, Any]:
 
 
 def night(report: NightReport, derived: Derived) -> dict[str, Any]:
-    """The series, its table, what missing sites could do, and all features."""
+    """Show the series, its table, what missing sites could do, and all features."""
     lead = report.lead_feature
     return {
         "heading": _night_heading(derived),
         "series": series(report),
-        "rows": _nights_table(report),
+        "rows": _night_rows(report),
         "band": derived.history if lead.estimate.usual_lower is not None else 0,
         "needed": f"{derived.history} of {NIGHTS_NEEDED} nights needed",
         "any_missing": any(p.estimate.basis != "complete" for p in report.series),
+        "any_empty": any(p.estimate.value is None for p in report.series),
         "any_outside": any(p.estimate.outside for p in report.series),
         "any_revised": bool({p.night for p in report.series} & set(moved(report))),
         "description": _night_description(report, derived),
@@ -94,7 +96,7 @@ def _night_description(report: NightReport, derived: Derived) -> str:
     return text + "The table below holds every night."
 
 
-def _nights_table(report: NightReport) -> list[dict[str, Any]]:
+def _night_rows(report: NightReport) -> list[dict[str, Any]]:
     changed = moved(report)
     return [
         {
@@ -122,11 +124,14 @@ def _before(
 
 def _features(features: tuple[FeatureNight, ...]) -> list[dict[str, Any]]:
     steps = [_in_steps(f.estimate) for f in features]
-    reach = min(
-        MAX_STEPS,
-        max([2.0, *(abs(s.value) * 1.25 for s in steps if s and s.value is not None)]),
-    )
-    axis = Axis(-reach, reach)
+    ends = [
+        1.1 * x
+        for s in steps
+        if s
+        for x in (s.value, s.lower, s.upper)
+        if x is not None
+    ]
+    axis = Axis(max(-MAX_STEPS, min([-2.0, *ends])), min(MAX_STEPS, max([2.0, *ends])))
     return [
         {
             "label": f.feature.label,
@@ -142,7 +147,7 @@ def _plot(estimate: Estimate | None, axis: Axis) -> RowPlot | None:
 
 
 def _in_steps(e: Estimate) -> Estimate | None:
-    """The estimate in half-widths of its usual range: 0 is the middle, ±1 the ends."""
+    """Measure the estimate in half-widths of its usual range: 0 is the middle, ±1 the ends."""
     if e.usual_lower is None or e.usual_upper is None or e.value is None:
         return None
     half = (e.usual_upper - e.usual_lower) / 2
@@ -191,7 +196,9 @@ def teams(report: NightReport, derived: Derived) -> dict[str, Any]:
         "other_count": number(len(rows) - len(shown)),
         "other_cut": cut(len(others), len(rows) - len(shown)),
         "silent": _silent(report),
-        "too_few": number(derived.teams_too_few) if derived.teams_too_few else "",
+        "too_few": count(derived.teams_too_few, report.team_noun)
+        if derived.teams_too_few
+        else "",
         "noun": report.team_noun,
         "nouns": plural(report.team_noun),
         "label": report.lead_feature.feature.label,
@@ -239,5 +246,5 @@ def _group(row: GroupRow, axis: Axis) -> dict[str, Any]:
 
 
 def cut(shown: int, total: int) -> str:
-    """ "30 of 1,000" where a table is cut, empty where it is whole."""
+    """Say "30 of 1,000" where a table is cut, nothing where it is whole."""
     return f"{number(shown)} of {number(total)}" if shown < total else ""

@@ -6,15 +6,15 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Literal
 
-from tasks.briefing import decimals
 from tasks.figures import Axis, Tone, axis_over, place, ticks
 from tasks.night_report import NightReport, SeriesPoint
+from tasks.phrases import decimals
 from tasks.wording import number, quantity, short_day
 
 __all__ = ["Series", "SeriesMark", "moved", "series"]
 
 HEIGHT, TOP, BOTTOM = 250, 18, 218
-LEFT = 5.0
+LEFT, RIGHT = 5.0, 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def series(report: NightReport) -> Series:
     changed = moved(report)
     axis = _axis(report, changed)
     scale = _Vertical(axis)
-    step = (100.0 - LEFT) / max(1, len(points))
+    step = (100.0 - LEFT - RIGHT) / max(1, len(points))
     middles = [LEFT + (k + 0.5) * step for k in range(len(points))]
     marks = tuple(
         _mark(p, x, scale, changed.get(p.night), tonight=p.night == report.night)
@@ -137,7 +137,7 @@ def _mark(
     ring = None
     if change and change[0] is not None:
         old = scale.pixel(change[0])
-        ring = place(old) if abs(old - scale.pixel(value)) >= 6 else None
+        ring = place(old) if abs(old - scale.pixel(value)) >= 12 else None
     return SeriesMark(
         x=place(x),
         y=scale.y(value),
@@ -155,7 +155,7 @@ def _mark(
 def _days(
     points: tuple[SeriesPoint, ...], middles: list[float]
 ) -> tuple[tuple[str, str], ...]:
-    """The first night and every first of a month, none closer than 12 % to another."""
+    """Label the first night and every first of a month, none closer than 12 % to another."""
     days: list[tuple[float, str]] = []
     for k, (point, x) in enumerate(zip(points, middles, strict=True)):
         first = dt.date.fromisoformat(point.night).day == 1

@@ -29,11 +29,21 @@ __all__ = [
 NBSP = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
 NONE = "\N{EN DASH}"
-MONTHS = (
-    "January February March April May June July August September October November "
-    "December"
-).split()
-WEEKDAYS = "Mon Tue Wed Thu Fri Sat Sun".split()
+MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 
 
 def decimals_for(half_width: float | None) -> int:
@@ -49,7 +59,7 @@ def decimals_for(half_width: float | None) -> int:
 
 
 def number(value: float | None, decimals: int = 0) -> str:
-    """A number with true minus and thousands; a dash for None or NaN.
+    """Write a number with true minus and thousands; a dash for None or NaN.
 
     >>> number(-1234.5, 1), number(-0.2), number(None)
     ('−1,234.5', '0', '–')
@@ -62,20 +72,20 @@ def number(value: float | None, decimals: int = 0) -> str:
 
 
 def quantity(value: float | None, unit: str, decimals: int = 0) -> str:
-    """A number with its unit, never broken between the two."""
+    """Write a number with its unit, never broken between the two."""
     text = number(value, decimals)
     return f"{text}{NBSP}{unit}" if unit and text != NONE else text
 
 
 def span(lower: float | None, upper: float | None, decimals: int = 0) -> str:
-    """A range in words, "76 to 94": a dash would read as a minus."""
+    """Write a range in words, "76 to 94": a dash would read as a minus."""
     if lower is None or upper is None:
         return NONE
     return f"{number(lower, decimals)}{NBSP}to{NBSP}{number(upper, decimals)}"
 
 
 def percent(share: float) -> str:
-    r"""A share in whole per cent; what is not 0 or 1 never reads as 0 % or 100 %.
+    r"""Write a share in whole per cent; what is not 0 or 1 never reads as 0 % or 100 %.
 
     >>> percent(0.9996), percent(0.001), percent(0.641)
     ('over 99\xa0%', 'under 1\xa0%', '64\xa0%')
@@ -88,7 +98,7 @@ def percent(share: float) -> str:
 
 
 def probability(p: float | None) -> str:
-    r"""A p- or q-value with two significant digits, "< 0.001" below that.
+    r"""Write a p- or q-value with two significant digits, "< 0.001" below that.
 
     >>> probability(0.00512), probability(0.2), probability(1e-9)
     ('0.0051', '0.20', '<\xa00.001')
@@ -101,13 +111,13 @@ def probability(p: float | None) -> str:
 
 
 def count(n: int, singular: str, many: str | None = None) -> str:
-    """A count with its noun: "1 flight", "2 flights"."""
+    """Write a count with its noun: "1 flight", "2 flights"."""
     noun = singular if n == 1 else (many or plural(singular))
     return f"{number(n)}{NBSP}{noun}"
 
 
 def plural(noun: str) -> str:
-    """The regular English plural of a schema's noun.
+    """Form the regular English plural of a schema's noun.
 
     >>> plural("flight"), plural("entity"), plural("process")
     ('flights', 'entities', 'processes')
@@ -131,25 +141,25 @@ def join_words(words: Sequence[str]) -> str:
 
 
 def day(night: str) -> str:
-    """A night as "8 March"."""
+    """Write a night as "8 March"."""
     date = dt.date.fromisoformat(night)
     return f"{date.day}{NBSP}{MONTHS[date.month - 1]}"
 
 
 def short_day(night: str) -> str:
-    """A night as "8 Mar", for axes."""
+    """Write a night as "8 Mar", for axes."""
     date = dt.date.fromisoformat(night)
     return f"{date.day}{NBSP}{MONTHS[date.month - 1][:3]}"
 
 
 def day_with_year(night: str) -> str:
-    """A night as "Fri 8 March 2013"."""
+    """Write a night as "Fri 8 March 2013"."""
     date = dt.date.fromisoformat(night)
     return f"{WEEKDAYS[date.weekday()]} {day(night)}{NBSP}{date.year}"
 
 
 def clock(made: str) -> str:
-    """A time stamp with zone as "9 March 2013 07:00 UTC"."""
+    """Write a time stamp with zone as "9 March 2013 07:00 UTC"."""
     moment = dt.datetime.fromisoformat(made)
     zone = f" {moment.tzname()}" if moment.tzinfo else ""
     date = moment.date()
@@ -157,7 +167,7 @@ def clock(made: str) -> str:
 
 
 def age(seconds: float | None) -> str:
-    r"""A duration in hours, from 100 hours in days; "never" for None.
+    r"""Write a duration in hours, from 100 hours in days; "never" for None.
 
     >>> age(55 * 3600.0), age(9 * 86400.0), age(None)
     ('55\xa0h', '9\xa0d', 'never')

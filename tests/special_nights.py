@@ -1,0 +1,138 @@
+"""Examples of `NightReport` that differ from the calm night in one respect each."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+from tasks.night_report import (
+    AgentSummary,
+    BaselineRow,
+    Change,
+    Estimate,
+    NightReport,
+    SeriesPoint,
+)
+from tests.reports import (
+    FEATURES,
+    SITES,
+    TEAMS,
+    agent,
+    calm,
+    estimate,
+    features,
+    group,
+    site_arrival,
+)
+
+
+def storm() -> NightReport:
+    """The storm with EWR silent for two nights and one correction at JFK."""
+    rng = random.Random(3)
+    base = calm()
+    lead = features((88.0, 85.2, 148.0, 1064.0, 414.0), "arrived only")
+    before = base.series[-2]
+    last = replace(
+        before, estimate=estimate(15.6, 5.0, basis="arrived only"), arrived_share=0.64
+    )
+    tonight = SeriesPoint(base.night, lead[1].estimate, 0.64)
+    teams = tuple(
+        replace(
+            group("team", t, "EWR", rng), estimate=estimate(None), tested="not seen",
+            p=None, q=None, agents=0,
+        )
+        if t.endswith("EWR")
+        else group("team", t, t.split("@")[1], rng, found=t != "9E@LGA")
+        for t in TEAMS
+    )  # fmt: skip
+    teams = tuple(
+        replace(t, tested="too few", p=None, q=None) if t.name == "9E@LGA" else t
+        for t in teams
+    )
+    return replace(
+        base,
+        arrived_share=0.64,
+        missing_sites=("EWR",),
+        sites=(site_arrival("EWR", 0.36, 2), *base.sites[1:]),
+        series=(*base.series[:-2], last, tonight),
+        features=lead,
+        teams=teams,
+        site_rows=(
+            replace(base.site_rows[0], estimate=estimate(None), tested="not seen", p=None, q=None),
+            *(group("site", s, s, rng, found=True) for s in SITES[1:]),
+        ),
+        agent_summary=replace(base.agent_summary, tested=414, untested=118, misfit_p=0.00002),
+        changes=(
+            Change("JFK", "2013-03-05", "corrected", "0.1", "0.2", 301, 318, -4.4, -3.9),
+        ),
+    )  # fmt: skip
+
+
+def found(n: int = 5) -> NightReport:
+    """An otherwise usual night on which `n` aircraft stand out."""
+    rng = random.Random(5)
+    base = calm()
+    return replace(
+        base,
+        agents=tuple(agent(k, rng, found=k < n) for k in range(max(8, n))),
+        agent_summary=replace(base.agent_summary, found=n),
+    )
+
+
+def with_lead(report: NightReport, lead: Estimate) -> NightReport:
+    """The report with another estimate of its lead feature, tonight and in the series."""
+    return replace(
+        report,
+        features=tuple(
+            replace(f, estimate=lead) if f.feature.name == report.lead else f
+            for f in report.features
+        ),
+        series=(*report.series[:-1], replace(report.series[-1], estimate=lead)),
+    )
+
+
+def refused() -> NightReport:
+    """Nothing arrived: no number may be shown."""
+    base = calm(
+        arrived_share=0.0,
+        missing_sites=SITES,
+        sites=tuple(site_arrival(s, 1 / 3, 3) for s in SITES),
+        agents=(),
+        agent_summary=AgentSummary(0, 0, 0, None, None, 0.05, 0, (), None),
+        quality=(),
+        site_rows=(),
+        teams=(),
+    )
+    nothing = replace(
+        base,
+        features=tuple(
+            replace(f, estimate=estimate(None), last_night=None) for f in base.features
+        ),
+    )
+    return with_lead(nothing, estimate(None))
+
+
+def fleet(agents: int, teams: int = 1000, sites: int = 20) -> NightReport:
+    """Many agents: `teams` and `sites` fixed, one in 200 agents stands out."""
+    rng = random.Random(1)
+    names = [f"site-{k:02d}" for k in range(sites)]
+    hits = min(agents // 20, 500)
+    base = found(hits)
+    return replace(
+        base,
+        sites=tuple(site_arrival(s, 1 / sites) for s in names),
+        teams=tuple(
+            group("team", f"team-{k:04d}", names[k % sites], rng, found=k % 20 == 0)
+            for k in range(teams)
+        ),
+        site_rows=tuple(group("site", s, s, rng) for s in names),
+        agent_summary=replace(
+            base.agent_summary, tested=agents, p_counts=(agents // 20,) * 20
+        ),
+        within_between=tuple((a, b, 0.5) for a in names for b in names if a <= b),
+        baselines=tuple(
+            BaselineRow("team", f"team-{k:04d}", f, 100, 1.0, 0.5, 1.5, 9.0)
+            for k in range(teams)
+            for f in FEATURES
+        ),
+    )  # fmt: skip
