@@ -13,9 +13,9 @@ from tasks.wording import (
     day,
     join_words,
     number,
+    p_phrase,
     percent,
     plural,
-    probability,
     quantity,
     span,
 )
@@ -161,7 +161,7 @@ def _who(report: NightReport) -> str:
 
 
 def missing_data(report: NightReport, derived: Derived) -> str:
-    """Say what the missing sites do to the figure: arrived only, then the worst case."""
+    """Say what missing sites do to the figure: arrived only, then the worst case."""
     if not report.missing_sites:
         return ""
     lead = report.lead_feature
@@ -273,12 +273,9 @@ def _investigate(report: NightReport, derived: Derived) -> list[Todo]:
         teams = count(derived.teams_found, report.team_noun)
         items.append(Todo(f"Look at {teams}, first {first_team}.", "#teams"))
     if derived.misfit:
-        p = probability(report.agent_summary.misfit_p)
-        p = p if p.startswith("<") else f"=\N{NO-BREAK SPACE}{p}"
+        p = p_phrase(report.agent_summary.misfit_p)
         text = f"Read the list of {report.agents_noun} with care: the reference fits "
-        items.append(
-            Todo(text + f"this night badly (p\N{NO-BREAK SPACE}{p}).", "#agents")
-        )
+        items.append(Todo(text + f"this night badly ({p}).", "#agents"))
     if derived.extrapolated:
         n_far = count(derived.extrapolated, report.agent_noun, report.agents_noun)
         text = f"Take p of {n_far} as a bound: further out than every past night."

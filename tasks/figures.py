@@ -96,7 +96,7 @@ def ticks(
 
 
 def axis_over(values: Iterable[float | None], pad: float = 0.05) -> Axis:
-    """Make an axis that holds all values with some air; one unit wide if they are equal."""
+    """Make an axis that holds all values with air; one unit wide if they are equal."""
     known = [v for v in values if v is not None and math.isfinite(v)]
     if not known:
         return Axis(0.0, 1.0)

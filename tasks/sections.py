@@ -147,7 +147,7 @@ def _plot(estimate: Estimate | None, axis: Axis) -> RowPlot | None:
 
 
 def _in_steps(e: Estimate) -> Estimate | None:
-    """Measure the estimate in half-widths of its usual range: 0 is the middle, ±1 the ends."""
+    """Measure in half-widths of the usual range: 0 is its middle, ±1 its ends."""
     if e.usual_lower is None or e.usual_upper is None or e.value is None:
         return None
     half = (e.usual_upper - e.usual_lower) / 2

@@ -155,7 +155,7 @@ def _mark(
 def _days(
     points: tuple[SeriesPoint, ...], middles: list[float]
 ) -> tuple[tuple[str, str], ...]:
-    """Label the first night and every first of a month, none closer than 12 % to another."""
+    """Label the first night and every first of a month, at least 12 % apart."""
     days: list[tuple[float, str]] = []
     for k, (point, x) in enumerate(zip(points, middles, strict=True)):
         first = dt.date.fromisoformat(point.night).day == 1

@@ -18,6 +18,7 @@ __all__ = [
     "decimals_for",
     "join_words",
     "number",
+    "p_phrase",
     "percent",
     "plural",
     "probability",
@@ -108,6 +109,13 @@ def probability(p: float | None) -> str:
     if p < 0.001:
         return f"<{NBSP}0.001"
     return f"{p:.{max(2, 1 - math.floor(math.log10(p)))}f}"
+
+
+def p_phrase(p: float | None) -> str:
+    """Write "p = 0.0051" or "p < 0.001", unbroken."""
+    text = probability(p)
+    sign = "" if text.startswith("<") else f"={NBSP}"
+    return f"p{NBSP}{sign}{text}"
 
 
 def count(n: int, singular: str, many: str | None = None) -> str:

@@ -89,10 +89,11 @@ def estimate(
 def calm(**changes: Any) -> NightReport:
     """Everything arrived, nothing stands out; fields can be replaced."""
     rng = random.Random(8)
-    series = tuple(
+    series = [
         SeriesPoint(night, estimate(round(rng.gauss(5, 8), 3), rng.uniform(2, 5)), 1.0)
         for night in nights(61)[:-1]
-    ) + (SeriesPoint(NIGHT.isoformat(), estimate(5.31), 1.0),)
+    ]
+    series.append(SeriesPoint(NIGHT.isoformat(), estimate(5.31), 1.0))
     report = NightReport(
         dataset="flights",
         night=NIGHT.isoformat(),
@@ -111,7 +112,7 @@ def calm(**changes: Any) -> NightReport:
             site_arrival(s, share)
             for s, share in zip(SITES, (0.36, 0.34, 0.3), strict=True)
         ),
-        series=series,
+        series=tuple(series),
         features=features((6.2, 5.31, 152.0, 1031.0, 377.0)),
         lead="arr_delay",
         previous_revision=None,
@@ -233,7 +234,7 @@ def agent(k: int, rng: random.Random, *, found: bool) -> AgentRow:
         min(1.0, 40 * p),
         found,
         found and k == 0,
-        FEATURES[k % 5],
+        FEATURES[parts.index(max(parts))],
         round(rng.uniform(100, 400), 2),
         round(rng.uniform(5, 30), 2),
         tuple(x / total for x in parts),
@@ -248,7 +249,10 @@ def baselines() -> tuple[BaselineRow, ...]:
         *(("team", t) for t in TEAMS[:2]),
     ]
     return tuple(
-        BaselineRow(level, name, f, 51_204, 6.9 + k, 6.5 + k, 7.3 + k, 44.6 + k)  # type: ignore[arg-type]
+        BaselineRow(
+            level,  # type: ignore[arg-type]
+            *(name, f, 51_204, 6.9 + k, 6.5 + k, 7.3 + k, 44.6 + k),
+        )
         for level, name in groups
         for k, f in enumerate(FEATURES)
     )

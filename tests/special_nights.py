@@ -38,13 +38,17 @@ def storm() -> NightReport:
     tonight = SeriesPoint(base.night, lead[1].estimate, 0.64)
     teams = tuple(
         replace(
-            group("team", t, "EWR", rng), estimate=estimate(None), tested="not seen",
-            p=None, q=None, agents=0,
+            group("team", t, "EWR", rng),
+            estimate=estimate(None),
+            tested="not seen",
+            p=None,
+            q=None,
+            agents=0,
         )
         if t.endswith("EWR")
         else group("team", t, t.split("@")[1], rng, found=t != "9E@LGA")
         for t in TEAMS
-    )  # fmt: skip
+    )
     teams = tuple(
         replace(t, tested="too few", p=None, q=None) if t.name == "9E@LGA" else t
         for t in teams
@@ -58,14 +62,24 @@ def storm() -> NightReport:
         features=lead,
         teams=teams,
         site_rows=(
-            replace(base.site_rows[0], estimate=estimate(None), tested="not seen", p=None, q=None),
+            replace(
+                base.site_rows[0],
+                estimate=estimate(None),
+                tested="not seen",
+                p=None,
+                q=None,
+            ),
             *(group("site", s, s, rng, found=True) for s in SITES[1:]),
         ),
-        agent_summary=replace(base.agent_summary, tested=414, untested=118, misfit_p=0.00002),
-        changes=(
-            Change("JFK", "2013-03-05", "corrected", "0.1", "0.2", 301, 318, -4.4, -3.9),
+        agent_summary=replace(
+            base.agent_summary, tested=414, untested=118, misfit_p=0.00002
         ),
-    )  # fmt: skip
+        changes=(
+            Change(
+                "JFK", "2013-03-05", "corrected", "0.1", "0.2", 301, 318, -4.4, -3.9
+            ),
+        ),
+    )
 
 
 def found(n: int = 5) -> NightReport:
@@ -135,4 +149,4 @@ def fleet(agents: int, teams: int = 1000, sites: int = 20) -> NightReport:
             for k in range(teams)
             for f in FEATURES
         ),
-    )  # fmt: skip
+    )
