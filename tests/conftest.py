@@ -10,6 +10,7 @@ derived from the test alone, so that a red run is red again for who looks into i
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -63,3 +64,11 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 def repository() -> Path:
     """Return the root of this checkout."""
     return REPOSITORY
+
+
+def pytest_sessionfinish() -> None:
+    """Stop servers that flows started by themselves while logging still works."""
+    module = sys.modules.get("prefect.server.api.server")
+    if module is not None:
+        for server in list(module.SubprocessASGIServer._instances.values()):
+            server.stop()

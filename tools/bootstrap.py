@@ -108,7 +108,7 @@ def install(uv: bool) -> None:
         say("uv did not manage; using pip instead")
     say("installing with pip (a few minutes the first time)")
     pip = [str(PYTHON), "-m", "pip", "--no-input", "--disable-pip-version-check"]
-    run([*pip, *INSTALL, "--quiet"], "installing failed; see the lines above")
+    run([*pip, *INSTALL, "-qq"], "installing failed; see the lines above")
 
 
 def run(command: list[str], complaint: str) -> None:
