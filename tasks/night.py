@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from distributed import Client
 
@@ -54,6 +54,8 @@ class Night:
     agents : mapping of site to Labelled[GroupMoments]
         Exact agent baselines over the nights before tonight.
     baselines : Baselines
+    new_agents : mapping of site to names
+        Agents of tonight that the window has not seen: listed, never refused.
     digest : str
         The result digest: exact states and the ledger, nothing that passed through
         floating-point linear algebra.
@@ -65,7 +67,8 @@ class Night:
     records: Mapping[tuple[str, str], Labelled[ShardMoments]]
     agents: Mapping[str, AgentBaseline]
     baselines: Baselines
-    digest: str = field(default="")
+    new_agents: Mapping[str, tuple[str, ...]]
+    digest: str
 
 
 def build_night(
@@ -73,8 +76,18 @@ def build_night(
     view: NightView,
     shards: Mapping[ShardRow, Labelled[ShardMoments]],
     agents: Mapping[str, AgentBaseline],
+    tonight: Mapping[str, tuple[str, ...]],
 ) -> Night:
     """Roll the summaries of a view up to every level.
+
+    Parameters
+    ----------
+    schema : Schema
+    view : NightView
+    shards : mapping of ShardRow to Labelled[ShardMoments]
+    agents : mapping of site to Labelled[GroupMoments]
+    tonight : mapping of site to names
+        Agents that were there tonight.
 
     Raises
     ------
@@ -89,7 +102,13 @@ def build_night(
     records = merge_parts(view, shards)
     baselines = compute_baselines(view, records)
     digest = result_digest(view, baselines, agents)
-    return Night(schema, view, shards, records, agents, baselines, digest)
+    new = {
+        site: tuple(sorted(set(names) - set(agents[site].labels)))
+        if site in agents
+        else names
+        for site, names in tonight.items()
+    }
+    return Night(schema, view, shards, records, agents, baselines, new, digest)
 
 
 def result_digest(

@@ -24,7 +24,11 @@ Arrays = dict[str, tuple[tuple[str, ...], NDArray[Any], dict[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """One revision of one night, as the store remembers it."""
+    """One revision of one night, as the store remembers it.
+
+    `snapshot` is the one the night was computed from; `summary` is the line that the
+    index of nights shows; `extra` holds further plain values.
+    """
 
     night: str
     revision: int
@@ -33,6 +37,7 @@ class Published:
     snapshot: str
     result_digest: str
     summary: dict[str, Any]
+    extra: dict[str, Any]
 
     @property
     def tag(self) -> str:
@@ -66,8 +71,7 @@ def publish(
     night: Night,
     scores: Scores,
     record: Published,
-    extra: Mapping[str, Any],
-) -> Published:
+) -> str:
     """Write results and identity, and tag the snapshot, all or nothing.
 
     Parameters
@@ -77,25 +81,23 @@ def publish(
     night, scores
         What was computed.
     record : Published
-        Its snapshot is filled in here.
-    extra : mapping
-        Plain values kept with the identity, for example parameters.
 
     Returns
     -------
-    Published
+    str
+        The snapshot that holds the results.
     """
     root = f"runs/{record.night}/r{record.revision}"
     attributes = {
         "run": record.run,
         "identity": record.identity,
         "result_digest": record.result_digest,
-        "view_snapshot": night.view.snapshot,
+        "view_snapshot": record.snapshot,
         "ledger_digest": night.view.ledger_digest,
         "summary": record.summary,
-        **extra,
+        "extra": record.extra,
     }
-    snapshot = write_results(
+    return write_results(
         store,
         {
             f"{root}/baselines": _baseline_arrays(night),
@@ -112,10 +114,6 @@ def publish(
         },
         tag=record.tag,
     )
-    return Published(
-        record.night, record.revision, record.run, record.identity, snapshot,
-        record.result_digest, record.summary,
-    )  # fmt: skip
 
 
 def _load(store: BehaviorStore, night: str, revision: int) -> Published:
@@ -128,6 +126,7 @@ def _load(store: BehaviorStore, night: str, revision: int) -> Published:
         snapshot=found["view_snapshot"],
         result_digest=found["result_digest"],
         summary=found["summary"],
+        extra=found["extra"],
     )
 
 

@@ -25,6 +25,7 @@ from tasks.scoring import schema_transforms
 __all__ = [
     "AgentBaseline",
     "Reduced",
+    "agents_tonight",
     "checkpoint_key",
     "decode_record",
     "encode_record",
@@ -174,3 +175,24 @@ def reduce_agents(
     return tree_reduce_many(
         filled, agent_baseline, client=client, split_every=split_every
     )
+
+
+def agents_tonight(
+    store: BehaviorStore,
+    view: NightView,
+    *,
+    client: Client | None = None,
+    rows_per_block: int | None = None,
+) -> dict[str, tuple[str, ...]]:
+    """Names of the agents of each site that were there tonight, sorted."""
+    blocks = {
+        site.site: [
+            ref
+            for row in view.winners.get((site.site, view.night), ())
+            for ref in block_refs(store, row, rows_per_block)
+        ]
+        for site in view.sites
+    }
+    filled = {site: refs for site, refs in blocks.items() if refs}
+    found = tree_reduce_many(filled, agent_baseline, client=client)
+    return {site: summary.labels for site, summary in found.items()}

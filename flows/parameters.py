@@ -1,0 +1,139 @@
+"""Parameters of the flows: one validated model each, shown as a form in the UI."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+__all__ = ["IngestParameters", "NightParameters"]
+
+LATEST = "latest"
+
+
+def _iso_night(value: str) -> str:
+    if value != LATEST:
+        try:
+            dt.date.fromisoformat(value)
+        except ValueError as error:
+            raise ValueError(
+                f"night {value!r} is not a date. Use YYYY-MM-DD or latest."
+            ) from error
+    return value
+
+
+NightName = Annotated[
+    str,
+    Field(pattern=r"^(latest|\d{4}-\d{2}-\d{2})$"),
+    AfterValidator(_iso_night),
+]
+
+
+class _Parameters(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    home: Path = Field(
+        default=Path("data"),
+        description="Folder that holds store, landing files, quarantine and reports.",
+    )
+
+    @property
+    def store(self) -> Path:
+        """The store of shards and results."""
+        return self.home / "store"
+
+    @property
+    def landing(self) -> Path:
+        """Where sites put their files."""
+        return self.home / "landing"
+
+    @property
+    def quarantine(self) -> Path:
+        """Where refused files go, each with its reason."""
+        return self.home / "quarantine"
+
+    @property
+    def reports(self) -> Path:
+        """The pages of all nights."""
+        return self.home / "reports"
+
+
+class IngestParameters(_Parameters):
+    """What to ingest, and how strict to be."""
+
+    paths: tuple[Path, ...] = Field(
+        default=(),
+        description="Files or folders; empty takes the landing folder.",
+    )
+    strict: bool = Field(
+        default=False,
+        description="Refuse the whole batch when one file is refused.",
+    )
+    dry_run: bool = Field(
+        default=False, description="Check everything and write nothing."
+    )
+    move: bool = Field(
+        default=False,
+        description="Move refused files into the quarantine instead of copying them.",
+    )
+    batch: int = Field(
+        default=64, ge=1, le=4096, description="Shards per commit, 1 to 4096."
+    )
+
+
+class NightParameters(_Parameters):
+    """Which night to compute, from how many nights before, and where it runs."""
+
+    night: NightName = Field(
+        default=LATEST,
+        description="Night to compute, YYYY-MM-DD; latest is the newest delivered.",
+    )
+    window: int = Field(
+        default=60,
+        ge=1,
+        le=800,
+        description="Nights before it that form the baseline, 1 to 800.",
+    )
+    false_discovery: float = Field(
+        default=0.05,
+        gt=0,
+        lt=1,
+        description="False-discovery rate of every family, between 0 and 1.",
+    )
+    sites: tuple[str, ...] = Field(
+        default=(),
+        description="Sites to expect beside those that ever delivered.",
+    )
+    cluster: str = Field(
+        default="local",
+        description="local, threads, a YAML file, or the address of a scheduler.",
+    )
+    workers: int | None = Field(
+        default=None, ge=1, le=1024, description="Override the number of workers."
+    )
+    rows_per_block: int | None = Field(
+        default=None, ge=1, description="Agents per Dask task; empty: as stored."
+    )
+    fan_in: int = Field(
+        default=16, ge=2, le=256, description="Summaries per merge, 2 to 256."
+    )
+    order: Literal["sorted", "shuffled"] = Field(
+        default="sorted",
+        description="Order of the work; shuffled shows that results do not depend on it.",
+    )
+    ingest: bool = Field(
+        default=True, description="Ingest what lies in the landing folder first."
+    )
+    force: bool = Field(
+        default=False, description="Compute again even when nothing has changed."
+    )
+
+    def results(self) -> dict[str, object]:
+        """Parameters that can change a result; the others only change how it runs."""
+        return {
+            "window": self.window,
+            "false_discovery": self.false_discovery,
+            "sites": sorted(self.sites),
+        }

@@ -1,0 +1,313 @@
+"""The steps of a night as Prefect tasks: thin, each a unit worth seeing and retrying.
+
+What runs on Dask workers lives in modules that do not import prefect; here is only
+what a person watches in the UI.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+
+from storage.schema import ShardRow
+from storage.store import BehaviorStore
+from tasks.changes import changes_since, published_before
+from tasks.check_data import DATA_CHECKS
+from tasks.check_numbers import NUMBER_CHECKS
+from tasks.check_scores import SCORE_CHECKS
+from tasks.checks import Check, CheckContext, run_checks
+from tasks.cluster import ClusterSession
+from tasks.collect import RunFacts, collect_report
+from tasks.headline import summary_line
+from tasks.night import Night, Scores, build_night, compute_scores
+from tasks.night_report import Estimate, NightReport, Verdict
+from tasks.progress import report_progress
+from tasks.publish import Published, identity, latest, publish
+from tasks.reconcile import NightView, default_as_of, reconcile, window
+from tasks.summaries import Reduced, agents_tonight, reduce_agents, reduce_shards
+from tasks.write_report import report_folder, write_index, write_report
+
+__all__ = [
+    "CHECKS",
+    "Plan",
+    "Settings",
+    "VerdictFailed",
+    "baselines_step",
+    "check_step",
+    "plan_step",
+    "publish_step",
+    "reconcile_step",
+    "reduce_step",
+    "report_step",
+    "score_step",
+]
+
+CHECKS: tuple[Check, ...] = (*DATA_CHECKS, *NUMBER_CHECKS, *SCORE_CHECKS)
+
+
+class VerdictFailed(RuntimeError):
+    """At least one check of the run did not pass; nothing was published."""
+
+    kind: ClassVar[str] = "verdict_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the steps of a night need to know.
+
+    `results` holds the parameters that can change a result; everything else only
+    changes how and where it is computed.
+    """
+
+    store: str
+    reports: Path
+    night: str
+    window: int
+    false_discovery: float
+    sites: tuple[str, ...] = ()
+    rows_per_block: int | None = None
+    fan_in: int = 16
+    shuffle: bool = False
+    force: bool = False
+    results: dict[str, Any] = field(default_factory=dict)
+    quarantined: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One run, decided: which night at which snapshot, as which revision.
+
+    `standing` is the publication that already answers; the run is then a no-op.
+    """
+
+    night: str
+    snapshot: str
+    as_of: int
+    identity: str
+    revision: int
+    standing: Published | None
+    previous: Published | None
+
+    @property
+    def run(self) -> str:
+        """Name of the run."""
+        return f"{self.night}-r{self.revision}-{self.identity[:8]}"
+
+
+def versions() -> dict[str, str]:
+    """Versions of what decides a result's bits or its look."""
+    names = ("consilience", "numpy", "scipy", "numba", "zarr", "icechunk", "dask")
+    found = {name: importlib.metadata.version(name) for name in names}
+    return found | {"python": platform.python_version()}
+
+
+@task(name="plan", cache_policy=NO_CACHE)
+def plan_step(settings: Settings) -> Plan:
+    """Pin a snapshot, find the night, and see whether it already stands."""
+    store = BehaviorStore.open(settings.store)
+    night = settings.night
+    if night == "latest":
+        night = max(row.key.night for row in store.shards())
+    as_of = default_as_of(night, time.time_ns())
+    view = reconcile(
+        store, night, nights=settings.window, roster=settings.sites, as_of=as_of
+    )
+    name = identity(view, settings.results, versions()["consilience"])
+    previous = latest(store, night)
+    same = previous is not None and previous.identity == name and not settings.force
+    revision = 1 if previous is None else previous.revision + (0 if same else 1)
+    return Plan(
+        night, store.snapshot, as_of, name, revision,
+        previous if same else None, previous,
+    )  # fmt: skip
+
+
+@task(name="reduce", retries=2, retry_delay_seconds=[1, 5], cache_policy=NO_CACHE)
+def reduce_step(
+    settings: Settings, plan: Plan, session: ClusterSession
+) -> dict[ShardRow, Any]:
+    """Summarise every delivered shard of the window whose summary is not kept yet."""
+    store = BehaviorStore.open(settings.store, mode="a")
+    rows = _newest(_window_rows(store.at(plan.snapshot), settings, plan))
+    if settings.shuffle:
+        random.Random(plan.identity).shuffle(rows)  # noqa: S311 - order, not secrecy
+    found: Reduced = reduce_shards(
+        store,
+        rows,
+        client=session.client(),
+        rows_per_block=settings.rows_per_block,
+        split_every=settings.fan_in,
+        progress=lambda done, total: report_progress("reduce", done, total),
+    )
+    get_run_logger().info(
+        "%d shards: %d read, %d summaries kept from before",
+        len(rows), found.computed, found.reused,
+    )  # fmt: skip
+    return found.records
+
+
+@task(name="reconcile", cache_policy=NO_CACHE)
+def reconcile_step(settings: Settings, plan: Plan) -> NightView:
+    """Decide what counts, and state what is missing and how old it is."""
+    view = reconcile(
+        BehaviorStore.open(settings.store, snapshot=plan.snapshot),
+        plan.night,
+        nights=settings.window,
+        roster=settings.sites,
+        as_of=plan.as_of,
+    )
+    get_run_logger().info(
+        "%s: %.1f %% arrived, missing: %s",
+        view.night, 100 * view.arrived_share, ", ".join(view.missing_sites) or "nothing",
+    )  # fmt: skip
+    return view
+
+
+@task(name="baselines", retries=2, retry_delay_seconds=[1, 5], cache_policy=NO_CACHE)
+def baselines_step(
+    settings: Settings,
+    view: NightView,
+    records: dict[ShardRow, Any],
+    session: ClusterSession,
+) -> Night:
+    """Roll summaries up to team, site and all; reduce every agent's own baseline."""
+    store = BehaviorStore.open(settings.store, snapshot=view.snapshot)
+    options: dict[str, Any] = {
+        "client": session.client(),
+        "rows_per_block": settings.rows_per_block,
+    }
+    agents = reduce_agents(store, view, split_every=settings.fan_in, **options)
+    counted = {row: records[row] for rows in view.winners.values() for row in rows}
+    tonight = agents_tonight(store, view, **options)
+    return build_night(store.schema, view, counted, agents, tonight)
+
+
+@task(name="score", retries=2, retry_delay_seconds=[1, 5], cache_policy=NO_CACHE)
+def score_step(settings: Settings, night: Night, session: ClusterSession) -> Scores:
+    """Test teams, sites and agents, with the false-discovery rate controlled."""
+    store = BehaviorStore.open(settings.store, snapshot=night.view.snapshot)
+    scores = compute_scores(
+        store,
+        night,
+        q=settings.false_discovery,
+        client=session.client(),
+        rows_per_block=settings.rows_per_block,
+    )
+    get_run_logger().info(
+        "%d of %d teams, %d agents stand out",
+        int(scores.teams.found.sum()), len(scores.teams.labels),
+        0 if scores.agents is None else int(scores.agents.found.sum()),
+    )  # fmt: skip
+    return scores
+
+
+@task(name="verdicts", cache_policy=NO_CACHE)
+def check_step(
+    settings: Settings, night: Night, scores: Scores, checks: Sequence[Check]
+) -> tuple[Verdict, ...]:
+    """Check the run itself; every check gives a verdict."""
+    store = BehaviorStore.open(settings.store, snapshot=night.view.snapshot)
+    seed = int(night.view.digest[:8], 16)
+    verdicts = run_checks(CheckContext(store, night, scores, seed), checks)
+    for verdict in verdicts:
+        get_run_logger().info(
+            "%s %s: %s", verdict.outcome, verdict.name, verdict.detail
+        )
+    return verdicts
+
+
+@task(name="report", cache_policy=NO_CACHE)
+def report_step(
+    settings: Settings,
+    plan: Plan,
+    night: Night,
+    scores: Scores,
+    verdicts: tuple[Verdict, ...],
+) -> NightReport:
+    """Collect what the page shows."""
+    store = BehaviorStore.open(settings.store)
+    before = published_before(store, night)
+    shown = None if plan.previous is None else plan.previous.extra.get("lead")
+    last = latest(store, night.view.nights[-2]) if settings.window else None
+    made = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
+    facts = RunFacts(
+        revision=plan.revision,
+        made=made,
+        run=plan.run,
+        parameters={k: str(v) for k, v in settings.results.items()},
+        versions=versions(),
+        verdicts=verdicts,
+        previous_revision=None if shown is None else Estimate(**shown),
+        last_night=_last_night(last),
+        changes=changes_since(store, night, before),
+        quarantined=settings.quarantined,
+    )
+    return collect_report(night, scores, facts)
+
+
+@task(name="publish", cache_policy=NO_CACHE)
+def publish_step(
+    settings: Settings, plan: Plan, night: Night, scores: Scores, report: NightReport
+) -> Path:
+    """Write the page; publish results and identity unless a verdict failed."""
+    failed = [v for v in report.verdicts if v.outcome != "passed"]
+    if failed:
+        folder = settings.reports / plan.night / "failed"
+        page = write_report(report, folder, {})
+        names = "; ".join(f"{v.name} {v.outcome}: {v.detail}" for v in failed)
+        raise VerdictFailed(
+            f"night {plan.night}: {len(failed)} of {len(report.verdicts)} checks did "
+            f"not pass, nothing was published. {names}. The page is {page}."
+        )
+    folder = report_folder(settings.reports, plan.night, plan.revision)
+    page = write_report(report, folder, {})
+    address = f"{plan.night}/r{plan.revision}/index.html"
+    record = Published(
+        plan.night, plan.revision, plan.run, plan.identity, plan.snapshot,
+        night.digest, summary_line(report, page=address), {},
+    )  # fmt: skip
+    extra = {"lead": asdict(report.lead_feature.estimate)}
+    store = BehaviorStore.open(settings.store, mode="a")
+    publish(store, night, scores, replace(record, extra=extra))
+    write_index(settings.reports, published_summaries(settings.store))
+    return page
+
+
+def published_summaries(store: str) -> list[dict[str, Any]]:
+    """One line per published night, its newest revision, oldest first."""
+    opened = BehaviorStore.open(store)
+    tags = [tag for tag in opened.tags() if tag.startswith("nightly-")]
+    nights = sorted({tag.split("-")[1] for tag in tags})
+    found = (latest(opened, f"{n[:4]}-{n[4:6]}-{n[6:]}") for n in nights)
+    return [one.summary for one in found if one is not None]
+
+
+def _window_rows(
+    store: BehaviorStore, settings: Settings, plan: Plan
+) -> tuple[ShardRow, ...]:
+    return store.shards(since=window(plan.night, settings.window)[0], until=plan.night)
+
+
+def _newest(rows: Sequence[ShardRow]) -> list[ShardRow]:
+    """Rows of the highest version of every key; superseded ones cannot count."""
+    top: dict[Any, tuple[int, int]] = {}
+    for row in rows:
+        mine = (row.version.epoch, row.version.seq)
+        top[row.key] = max(top.get(row.key, mine), mine)
+    return [r for r in rows if (r.version.epoch, r.version.seq) == top[r.key]]
+
+
+def _last_night(published: Published | None) -> dict[str, int]:
+    if published is None:
+        return {}
+    summary = published.summary
+    return {"found": summary["agents_found"], "tested": summary["agents_tested"]}

@@ -1,0 +1,105 @@
+"""Put a night's report on disk: page, numbers, tables and the index of all nights."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from storage.results import write_table
+from tasks.nights_index import render_index
+from tasks.night_report import NightReport
+from tasks.render import render_html, render_json
+
+__all__ = ["report_folder", "write_index", "write_report"]
+
+
+def report_folder(reports: Path, night: str, revision: int) -> Path:
+    """Folder of one revision of one night."""
+    return reports / night / f"r{revision}"
+
+
+def write_report(report: NightReport, folder: Path, links: dict[str, str]) -> Path:
+    """Write page, JSON and Parquet tables into a folder, all or nothing.
+
+    Parameters
+    ----------
+    report : NightReport
+    folder : Path
+        Where this one goes; an existing one is replaced whole.
+    links : dict of str to str
+        Further links of the page, relative to it.
+
+    Returns
+    -------
+    Path
+        The page, ``index.html`` in the folder.
+    """
+    files = {
+        "report.json": "report.json",
+        "teams.parquet": "teams.parquet",
+        "agents.parquet": "agents.parquet",
+        "baselines.parquet": "baselines.parquet",
+    }
+    with _replaced(folder) as draft:
+        page = render_html(report, links={"all": "../../index.html", **links, **files})
+        (draft / "index.html").write_text(page, encoding="utf-8")
+        (draft / "report.json").write_text(render_json(report), encoding="utf-8")
+        rows = {
+            "teams": (*report.site_rows, *report.teams),
+            "agents": report.agents,
+            "baselines": report.baselines,
+        }
+        for name, found in rows.items():
+            write_table(draft / f"{name}.parquet", _columns([asdict(r) for r in found]))
+    return folder / "index.html"
+
+
+def write_index(reports: Path, summaries: list[dict[str, Any]]) -> Path:
+    """Write the page of all nights from their one-line summaries."""
+    reports.mkdir(parents=True, exist_ok=True)
+    path = reports / "index.html"
+    draft = path.with_suffix(".partial")
+    draft.write_text(render_index(summaries), encoding="utf-8")
+    draft.replace(path)
+    return path
+
+
+@contextlib.contextmanager
+def _replaced(folder: Path) -> Iterator[Path]:
+    """Give an empty folder that takes the place of `folder` when all went well."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        draft.chmod(0o755)
+        yield draft
+        if folder.exists():
+            shutil.rmtree(folder)
+        draft.replace(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _columns(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Flatten nested values into columns: ``estimate_value``, ``feature`` by name."""
+    flat = [_flatten(row) for row in rows]
+    return {key: [row.get(key) for row in flat] for row in flat[:1] for key in row}
+
+
+def _flatten(row: dict[str, Any]) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for key, value in row.items():
+        if isinstance(value, dict) and "label" in value:
+            out[key] = value["name"]
+        elif isinstance(value, dict):
+            out |= {f"{key}_{inner}": part for inner, part in value.items()}
+        elif isinstance(value, tuple):
+            out[key] = json.dumps(value)
+        else:
+            out[key] = value
+    return out
