@@ -24,7 +24,7 @@ def page(package: str, summary: str, modules: list[str]) -> str:
     return "\n".join(lines)
 
 
-def write_pages() -> None:
+def write_pages(_app) -> None:
     """Write the pages whose text has changed, so that unchanged ones stay built."""
     folder = DOCS / "reference" / "api"
     folder.mkdir(parents=True, exist_ok=True)
@@ -43,5 +43,5 @@ def write_pages() -> None:
 
 def setup(app):
     """Write the pages before Sphinx looks for its sources."""
-    write_pages()
+    app.connect("builder-inited", write_pages)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

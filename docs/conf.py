@@ -8,7 +8,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 project = "Consilience"
 author = "The Consilience authors"
-copyright = author  # noqa: A001 - the name Sphinx reads
+copyright = author
 
 extensions = [
     "myst_parser",
