@@ -1,6 +1,7 @@
 """What this checkout consists of, for the tests that look at the whole of it."""
 
 import importlib
+import os
 import re
 import subprocess
 from functools import cache
@@ -89,3 +90,24 @@ def table_rows(text: str) -> list[list[str]]:
         if line.startswith("| `") and cells:
             rows.append(cells)
     return rows
+
+
+def source_of(module: str) -> str:
+    """Return the text of a module of the four packages, without importing it."""
+    path = ROOT.joinpath(*module.split("."))
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return file.read_text("utf-8")
+
+
+def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run make in this checkout as a person would, not as a part of another make."""
+    ours = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHON"}
+    return subprocess.run(
+        ["make", *arguments],
+        cwd=ROOT,
+        env={k: v for k, v in os.environ.items() if k not in ours},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )

@@ -1,9 +1,9 @@
 """What the documents say exists, exists; what exists and must be documented, is."""
 
+import doctest
 import importlib
 import re
 import shlex
-import subprocess
 from itertools import chain
 
 import pytest
@@ -12,8 +12,10 @@ from tests.repository import (
     ROOT,
     documents,
     fenced_blocks,
+    make,
     module_names,
     modules,
+    source_of,
     table_rows,
 )
 
@@ -136,9 +138,7 @@ def test_documented_cli_commands_and_options_exist() -> None:
 
 
 def test_help_lists_every_target() -> None:
-    shown = subprocess.run(
-        ["make", "--no-print-directory"], cwd=ROOT, capture_output=True, check=True
-    ).stdout.decode()
+    shown = make("--no-print-directory").stdout
     assert set(re.findall(r"^  make ([a-z-]+) ", shown, re.MULTILINE)) == TARGETS
     assert {
         "help", "setup", "nightly", "test", "lint", "types", "layers", "docs",
@@ -211,3 +211,11 @@ def test_verdicts_page_lists_every_check() -> None:
     listed = {row[0].strip("`"): row[2] for row in rows}
     assert checks
     assert listed == checks
+
+
+@pytest.mark.parametrize("module", [m for m in module_names() if ">>>" in source_of(m)])
+def test_examples_of_docstrings_run(module: str) -> None:
+    flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    failed, tried = doctest.testmod(importlib.import_module(module), optionflags=flags)
+    assert tried > 0
+    assert failed == 0
