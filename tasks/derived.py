@@ -49,6 +49,8 @@ class Derived:
     """
 
     nights: int
+    nights_before: int
+    nights_lower: int
     history: int
     rank_high: int | None
     rank_low: int | None
@@ -75,6 +77,8 @@ class Derived:
     corrections: int
     late_shards: int
     refused_files: int
+    rows: int
+    incomplete_rows: int
 
     @property
     def unusual(self) -> bool:
@@ -94,6 +98,8 @@ def derive(report: NightReport) -> Derived:
     summary = report.agent_summary
     return Derived(
         nights=len(values),
+        nights_before=len(values) - (tonight is not None),
+        nights_lower=0 if tonight is None else sum(v < tonight for v in values),
         history=sum(
             p.estimate.value is not None and p.estimate.basis == "complete"
             for p in report.series
@@ -129,6 +135,8 @@ def derive(report: NightReport) -> Derived:
         corrections=sum(c.what != "late" for c in report.changes),
         late_shards=sum(c.what == "late" for c in report.changes),
         refused_files=sum(q.quarantined_files for q in report.quality),
+        rows=sum(q.rows for q in report.quality),
+        incomplete_rows=sum(q.incomplete for q in report.quality),
     )
 
 

@@ -24,6 +24,7 @@ from tasks.wording import (
 __all__ = ["arrived", "facts"]
 
 MAX_STRIPS = 30
+MAX_SPELT = 6
 
 
 def arrived(report: NightReport, derived: Derived) -> dict[str, Any]:
@@ -61,8 +62,8 @@ def arrived(report: NightReport, derived: Derived) -> dict[str, Any]:
         "expected": "; ".join(
             f"{s.site} {number(s.rows) if s.rows else 'none'} of "
             f"{number(s.expected_rows)} expected"
-            for s in noted[:8]
-            if s.expected_rows is not None
+            for s in noted
+            if s.expected_rows is not None and len(noted) <= MAX_SPELT
         ),
         "degraded": percent(report.arrived_share) if derived.degraded else "",
         "degraded_limit": percent(DEGRADED_SHARE),

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import Any
 
-from tasks.figures import axis_over, row_plot
+from tasks.figures import estimates_axis, row_plot
 from tasks.night_report import Estimate
 from tasks.palette import css_variables
 from tasks.phrases import decimals
@@ -23,6 +23,7 @@ from tasks.wording import (
     number,
     percent,
     plural,
+    short_day,
     span,
 )
 
@@ -55,11 +56,7 @@ def render_index(summaries: Summaries) -> str:
     """
     nights = _nights(summaries)
     shown, older = nights[:OPEN_NIGHTS], nights[OPEN_NIGHTS:]
-    axis = axis_over(
-        value
-        for night in shown
-        for value in (night[0][key] for key in ("value", "usual_lower", "usual_upper"))
-    )
+    axis = estimates_axis([_estimate(night[0]) for night in shown])
     labels = axis.labels()
     grid = tuple(x for x, _ in labels)
     first = shown[0][0] if shown else {}
@@ -103,8 +100,9 @@ def _title(nights: list[list[Mapping[str, Any]]]) -> str:
     incomplete = sum(bool(s["missing_sites"]) for s in recent)
     failed = sum(s["checks_failed"] > 0 for s in recent)
     were = "was" if unusual == 1 else "were"
-    of = "the only night" if len(recent) == 1 else f"the last {len(recent)} nights"
-    parts = [f"{unusual or 'None'} of {of} {were} unusual"]
+    parts = [f"{unusual or 'None'} of the last {len(recent)} nights {were} unusual"]
+    if len(recent) == 1:
+        parts = [f"The only night was {'unusual' if unusual else 'usual'}"]
     if incomplete:
         parts.append(f"{incomplete} incomplete")
     if failed:
@@ -134,7 +132,7 @@ def _row(night: list[Mapping[str, Any]]) -> dict[str, Any]:
     estimate = _estimate(s)
     digits = decimals(estimate)
     return {
-        "night": day(s["night"]),
+        "night": short_day(s["night"]),
         "iso": s["night"],
         "page": s["page"],
         "title": s["title"],

@@ -77,11 +77,8 @@ def _change(change: Change) -> dict[str, Any]:
 def quality(report: NightReport, derived: Derived) -> dict[str, Any]:
     """Rows that arrived, and how many of them count for presence only."""
     shown = report.quality[:MAX_QUALITY]
-    incomplete = sum(q.incomplete for q in report.quality)
-    rows = sum(q.rows for q in report.quality)
-    heading = (
-        f"{number(incomplete)} of {number(rows)} {plural(report.row_noun)} incomplete"
-    )
+    incomplete, rows = number(derived.incomplete_rows), number(derived.rows)
+    heading = f"{incomplete} of {rows} {plural(report.row_noun)} incomplete"
     if derived.refused_files:
         heading += f"; {count(derived.refused_files, 'file')} refused"
     return {

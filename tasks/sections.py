@@ -81,7 +81,8 @@ def _night_heading(derived: Derived) -> str:
         return "The first night"
     if high == 1 or low == 1:
         return f"The {'highest' if high == 1 else 'lowest'} of {nights} nights"
-    return f"Higher than {low - 1} of the {nights - 1} nights before"
+    before = f"{derived.nights_lower} of the {derived.nights_before} nights before"
+    return f"Higher than {before}"
 
 
 def _night_description(report: NightReport, derived: Derived) -> str:
@@ -182,7 +183,7 @@ def teams(report: NightReport, derived: Derived) -> dict[str, Any]:
     found = derived.teams_found
     wanted = found or min(CLOSEST_TEAMS, derived.teams_tested)
     shown = rows[: min(wanted, MAX_TEAMS)]
-    others = rows[len(shown) : len(shown) + MAX_OTHER_TEAMS]
+    others = rows[wanted : wanted + MAX_OTHER_TEAMS]
     axis = estimates_axis([t.estimate for t in shown])
     wide = estimates_axis([t.estimate for t in others])
     return {
@@ -193,8 +194,8 @@ def teams(report: NightReport, derived: Derived) -> dict[str, Any]:
         "cut": cut(len(shown), wanted),
         "others": [_group(t, wide) for t in others],
         "other_labels": wide.labels(),
-        "other_count": number(len(rows) - len(shown)),
-        "other_cut": cut(len(others), len(rows) - len(shown)),
+        "other_count": number(len(rows) - wanted),
+        "other_cut": cut(len(others), len(rows) - wanted),
         "silent": _silent(report),
         "too_few": count(derived.teams_too_few, report.team_noun)
         if derived.teams_too_few

@@ -68,9 +68,8 @@ def estimate(
 ) -> Estimate:
     """An estimate whose `outside` follows from its interval and usual range."""
     if value is None:
-        return Estimate(
-            0, None, None, None, *(usual or (None, None)), None, False, "no data"
-        )
+        low, high = usual or (None, None)
+        return Estimate(0, None, None, None, low, high, None, False, "no data")
     low, high = usual or (None, None)
     outside = usual is not None and (value - half > usual[1] or value + half < usual[0])
     return Estimate(
@@ -212,10 +211,10 @@ def group(
         round(value, 2), 90 / n**0.5 + 4, (low, low + rng.uniform(45, 90)), n=n
     )
     p = 0.0004 if found else rng.uniform(0.05, 0.95)
-    return GroupRow(
-        level,  # type: ignore[arg-type]
-        name, site, n, e, "tested", p, 0.0051 if found else p, found, ARRIVAL if found else None,
-    )  # fmt: skip
+    q = 0.0051 if found else p
+    main = ARRIVAL if found else None
+    tested = "tested"
+    return GroupRow(level, name, site, n, e, tested, p, q, found, main)  # type: ignore[arg-type]
 
 
 def agent(k: int, rng: random.Random, *, found: bool) -> AgentRow:

@@ -94,7 +94,7 @@ def found(n: int = 5) -> NightReport:
 
 
 def with_lead(report: NightReport, lead: Estimate) -> NightReport:
-    """The report with another estimate of its lead feature, tonight and in the series."""
+    """Give the lead feature another estimate, tonight and in the series."""
     return replace(
         report,
         features=tuple(
@@ -150,3 +150,24 @@ def fleet(agents: int, teams: int = 1000, sites: int = 20) -> NightReport:
             for f in FEATURES
         ),
     )
+
+
+def teams_found(n: int) -> NightReport:
+    """A calm night on which `n` teams shifted."""
+    base = calm()
+    rows = tuple(
+        replace(t, found=True, q=0.01) if k < n else t for k, t in enumerate(base.teams)
+    )
+    return replace(base, teams=rows)
+
+
+def site_found() -> NightReport:
+    """A calm night on which one site shifted as a whole."""
+    base = calm()
+    first, *rest = base.site_rows
+    return replace(base, site_rows=(replace(first, found=True, q=0.01), *rest))
+
+
+def speed_outside() -> NightReport:
+    """A calm night but for one feature that is not the lead."""
+    return replace(calm(), features=features((6.2, 5.31, 152.0, 1031.0, 414.0)))
