@@ -51,6 +51,14 @@ def test_errors_page_lists_every_kind() -> None:
     assert all(len(row) == 4 and row[2] and row[3] for row in rows)
 
 
+def test_reasons_of_refusal_are_all_explained() -> None:
+    from storage.errors import REASONS
+
+    rows = table_rows((ROOT / "docs/how-to/ingest-your-data.md").read_text("utf-8"))
+    explained = [row[0].strip("`") for row in rows if len(row) == 2]
+    assert sorted(explained) == sorted(REASONS)
+
+
 FACADES = {
     "HierarchicalStatisticalTree",
     "BehavioralDistributedProtocol",
