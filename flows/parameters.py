@@ -121,7 +121,7 @@ class NightParameters(_Parameters):
     )
     order: Literal["sorted", "shuffled"] = Field(
         default="sorted",
-        description="Order of the work; shuffled shows that results do not depend on it.",
+        description="Order of the work; results do not depend on it.",
     )
     ingest: bool = Field(
         default=True, description="Ingest what lies in the landing folder first."

@@ -130,9 +130,7 @@ def compute_baselines(view: NightView, records: Records) -> Baselines:
     sites = tuple(s.site for s in view.sites)
     place = {site: i for i, site in enumerate(sites)}
     team_to_site = np.array([place[x.split("/", 1)[0]] for x in labels], dtype=np.int64)
-    hierarchy = Hierarchy(
-        LEVELS, (team_to_site, np.zeros(len(sites), dtype=np.int64))
-    )
+    hierarchy = Hierarchy(LEVELS, (team_to_site, np.zeros(len(sites), dtype=np.int64)))
     some = next(iter(records.values())).groups
     nothing = some.rollup(np.full(some.n_groups, -1, dtype=np.int64), len(labels))
     stacks: dict[Level, _Stack] = {
@@ -187,8 +185,14 @@ class _Stack:
         )
         past = mean[:-1]
         counted = past if complete is None else past[complete]
-        usual = usual_range(counted) if len(counted) else (np.full(mean.shape[1:], np.nan),) * 3
-        window = self._window if self._window is not None else self._tonight.rows.empty()
+        usual = (
+            usual_range(counted)
+            if len(counted)
+            else (np.full(mean.shape[1:], np.nan),) * 3
+        )
+        window = (
+            self._window if self._window is not None else self._tonight.rows.empty()
+        )
         return LevelNights(
             self.labels, n, agents, mean, lower, upper, cells, *usual,
             window, *_window_interval(n[:-1], past), self._tonight,
@@ -209,5 +213,3 @@ def _window_interval(
             n[..., j].ravel()[seen], total.ravel()[seen], groups[seen], g
         )
     return found[0], found[1], found[2]
-
-

@@ -46,9 +46,13 @@ def changes_since(
     known: dict[tuple[str, str, str], tuple[str, int]] = {
         (str(s), str(w), str(p)): (str(h), int(n))
         for s, w, p, h, n in zip(
-            then["site"], then["night"], then["part"], then["sha256"], then["n"],
+            then["site"],
+            then["night"],
+            then["part"],
+            then["sha256"],
+            then["n"],
             strict=True,
-        )  # fmt: skip
+        )
     }
     first = min((when for _, when, _ in known), default=before.night)
     level = night.baselines.all

@@ -62,14 +62,18 @@ def check_integrity(context: CheckContext) -> tuple[int, str]:
             f"{first.object}: {first.check}: expected {first.expected}, "
             f"found {first.found} ({len(findings)} findings)"
         )
-    return len(rows), f"{len(rows)} shards: checksums on, chunks complete, SHA-256 equal"
+    return len(
+        rows
+    ), f"{len(rows)} shards: checksums on, chunks complete, SHA-256 equal"
 
 
 def check_coverage(context: CheckContext) -> tuple[int, str]:
     """Compare what is said to be missing with the ledger; no data is never a number."""
     view, levels = context.night.view, context.night.baselines.levels
     rows = context.store.shards(until=view.night)
-    here = {r.key.site for r in plain_winners(rows).values() if r.key.night == view.night}
+    here = {
+        r.key.site for r in plain_winners(rows).values() if r.key.night == view.night
+    }
     known = {row.key.site for row in rows} | {site.site for site in view.sites}
     absent = tuple(sorted(known - here))
     if absent != view.missing_sites:

@@ -13,7 +13,7 @@ from storage.schema import ShardData, ShardRow
 from tasks.blocks import BlockRef, summarize, team_label
 from tasks.checks import Check, CheckContext, CheckFailed
 from tasks.oracle import cluster_interval, oracle_moments, plain_winners
-from tasks.scoring import schema_transforms
+from tasks.schema_scale import schema_transforms
 
 __all__ = ["NUMBER_CHECKS"]
 
@@ -67,7 +67,10 @@ def check_recompute(context: CheckContext) -> tuple[int, str]:
         _bits(f"{where}: maximum", oracle.maximum, state.maximum[at])
         compared += 1
     d = len(context.store.schema.features)
-    return compared, f"{compared} groups, {d} means and {d}x{d} covariances each, by bits"
+    return (
+        compared,
+        f"{compared} groups, {d} means and {d}x{d} covariances each, by bits",
+    )
 
 
 def check_summaries(context: CheckContext) -> tuple[int, str]:

@@ -11,7 +11,8 @@ from stats.shard_moments import ShardMoments
 from storage.schema import ShardData, ShardRow
 from tasks.blocks import AgentScores, NightReference, score_data
 from tasks.checks import Check, CheckContext, CheckFailed
-from tasks.scoring import AgentReference, night_reference, schema_transforms
+from tasks.schema_scale import schema_transforms
+from tasks.scoring import AgentReference, night_reference
 
 __all__ = ["SCORE_CHECKS"]
 
@@ -79,9 +80,7 @@ def check_sensitivity(context: CheckContext) -> tuple[int, str]:
 
     def digest(values: NDArray[np.floating]) -> str:
         teams = len(data.team_names)
-        state = ShardMoments.from_block(
-            values, data.team, teams, transforms=transforms
-        )
+        state = ShardMoments.from_block(values, data.team, teams, transforms=transforms)
         return state.digest()
 
     if digest(changed) == digest(data.values):
@@ -131,7 +130,7 @@ def _plant(
     context: CheckContext, reference: AgentReference, *, hide: bool
 ) -> tuple[int, int]:
     """Count sentinels found and planted over tonight's shards."""
-    view, transforms = context.night.view, schema_transforms(context.store.schema)
+    transforms = schema_transforms(context.store.schema)
     found = planted = 0
     for row, data in _tonight(context):
         if row.key.site not in reference.spread:

@@ -12,7 +12,7 @@ from storage.store import BehaviorStore
 from tasks.night import Night, Scores
 from tasks.night_report import Verdict
 
-__all__ = ["CHECKS", "Check", "CheckContext", "CheckFailed", "run_checks"]
+__all__ = ["Check", "CheckContext", "CheckFailed", "run_checks"]
 
 
 class CheckFailed(Exception):

@@ -178,9 +178,7 @@ class ClusterSession:
     def _connect(self) -> Client:
         config = self.config
         if config.kind == "address":
-            return Client(
-                config.address, set_as_default=False, timeout=config.timeout
-            )
+            return Client(config.address, set_as_default=False, timeout=config.timeout)
         with warnings.catch_warnings():
             # A taken dashboard port is not worth a warning on every night.
             warnings.filterwarnings("ignore", message="Port .* is already in use")

@@ -161,9 +161,7 @@ def _series(night: Night, schema: Schema) -> tuple[SeriesPoint, ...]:
     return tuple(points)
 
 
-def _feature(
-    night: Night, labels: tuple[FeatureLabel, ...], j: int
-) -> FeatureNight:
+def _feature(night: Night, labels: tuple[FeatureLabel, ...], j: int) -> FeatureNight:
     view, level = night.view, night.baselines.all
     basis = "arrived only" if view.missing_sites else "complete"
     found = estimate(level, len(view.nights) - 1, 0, j, basis)

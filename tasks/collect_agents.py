@@ -67,9 +67,7 @@ def agent_summary(
 ) -> AgentSummary:
     """Count what was tested and draw the histogram of p over the family."""
     family = scores.agents
-    here = sum(
-        row.agents for row in night.view.rows_of(night.view.night)
-    )
+    here = sum(row.agents for row in night.view.rows_of(night.view.night))
     if family is None:
         return AgentSummary(
             tested=0,

@@ -19,7 +19,7 @@ from tasks.night_report import (
     PairRow,
     Tested,
 )
-from tasks.scoring import GroupFamily
+from tasks.scoring_groups import GroupFamily
 
 __all__ = [
     "baseline_rows",
@@ -181,13 +181,19 @@ def correlations(
         return (), ()
     names = [label for label, keep in zip(level.labels, steady, strict=True) if keep]
     n = series.shape[1]
-    i, j, r = top_correlated_pairs(series, min(_PAIRS, len(names) * (len(names) - 1) // 2))
+    i, j, r = top_correlated_pairs(
+        series, min(_PAIRS, len(names) * (len(names) - 1) // 2)
+    )
     lower, upper = correlation_interval(np.full(len(r), n), r, 0.95)
     pairs = tuple(
         PairRow(
-            short_name(names[a]), short_name(names[b]), n,
-            float(rho), float(low), float(high),
-        )  # fmt: skip
+            short_name(names[a]),
+            short_name(names[b]),
+            n,
+            float(rho),
+            float(low),
+            float(high),
+        )
         for a, b, rho, low, high in zip(i, j, r, lower, upper, strict=True)
     )
     sites = sorted({name.split("/", 1)[0] for name in names})

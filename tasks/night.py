@@ -19,11 +19,10 @@ from tasks.reconcile import NightView
 from tasks.scoring import (
     AgentFamily,
     AgentReference,
-    GroupFamily,
     fit_agents,
-    score_groups,
     score_night,
 )
+from tasks.scoring_groups import GroupFamily, score_groups
 from tasks.summaries import AgentBaseline, merge_parts
 
 __all__ = ["Night", "Scores", "build_night", "compute_scores", "result_digest"]

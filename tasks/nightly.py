@@ -6,14 +6,12 @@ what a person watches in the UI.
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
@@ -30,17 +28,15 @@ from tasks.collect import RunFacts, collect_report
 from tasks.headline import summary_line
 from tasks.night import Night, Scores, build_night, compute_scores
 from tasks.night_report import Estimate, NightReport, Verdict
+from tasks.plan import Plan, Settings, VerdictFailed, decide, versions, window_rows
 from tasks.progress import report_progress
-from tasks.publish import Published, identity, latest, publish
-from tasks.reconcile import NightView, default_as_of, reconcile, window
+from tasks.publish import Published, latest, publish, published_nights
+from tasks.reconcile import NightView, reconcile
 from tasks.summaries import Reduced, agents_tonight, reduce_agents, reduce_shards
 from tasks.write_report import report_folder, write_index, write_report
 
 __all__ = [
     "CHECKS",
-    "Plan",
-    "Settings",
-    "VerdictFailed",
     "baselines_step",
     "check_step",
     "plan_step",
@@ -54,81 +50,10 @@ __all__ = [
 CHECKS: tuple[Check, ...] = (*DATA_CHECKS, *NUMBER_CHECKS, *SCORE_CHECKS)
 
 
-class VerdictFailed(RuntimeError):
-    """At least one check of the run did not pass; nothing was published."""
-
-    kind: ClassVar[str] = "verdict_failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the steps of a night need to know.
-
-    `results` holds the parameters that can change a result; everything else only
-    changes how and where it is computed.
-    """
-
-    store: str
-    reports: Path
-    night: str
-    window: int
-    false_discovery: float
-    sites: tuple[str, ...] = ()
-    rows_per_block: int | None = None
-    fan_in: int = 16
-    shuffle: bool = False
-    force: bool = False
-    results: dict[str, Any] = field(default_factory=dict)
-    quarantined: dict[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """One run, decided: which night at which snapshot, as which revision.
-
-    `standing` is the publication that already answers; the run is then a no-op.
-    """
-
-    night: str
-    snapshot: str
-    as_of: int
-    identity: str
-    revision: int
-    standing: Published | None
-    previous: Published | None
-
-    @property
-    def run(self) -> str:
-        """Name of the run."""
-        return f"{self.night}-r{self.revision}-{self.identity[:8]}"
-
-
-def versions() -> dict[str, str]:
-    """Versions of what decides a result's bits or its look."""
-    names = ("consilience", "numpy", "scipy", "numba", "zarr", "icechunk", "dask")
-    found = {name: importlib.metadata.version(name) for name in names}
-    return found | {"python": platform.python_version()}
-
-
 @task(name="plan", cache_policy=NO_CACHE)
 def plan_step(settings: Settings) -> Plan:
     """Pin a snapshot, find the night, and see whether it already stands."""
-    store = BehaviorStore.open(settings.store)
-    night = settings.night
-    if night == "latest":
-        night = max(row.key.night for row in store.shards())
-    as_of = default_as_of(night, time.time_ns())
-    view = reconcile(
-        store, night, nights=settings.window, roster=settings.sites, as_of=as_of
-    )
-    name = identity(view, settings.results, versions()["consilience"])
-    previous = latest(store, night)
-    same = previous is not None and previous.identity == name and not settings.force
-    revision = 1 if previous is None else previous.revision + (0 if same else 1)
-    return Plan(
-        night, store.snapshot, as_of, name, revision,
-        previous if same else None, previous,
-    )  # fmt: skip
+    return decide(settings)
 
 
 @task(name="reduce", retries=2, retry_delay_seconds=[1, 5], cache_policy=NO_CACHE)
@@ -137,9 +62,9 @@ def reduce_step(
 ) -> dict[ShardRow, Any]:
     """Summarise every delivered shard of the window whose summary is not kept yet."""
     store = BehaviorStore.open(settings.store, mode="a")
-    rows = _newest(_window_rows(store.at(plan.snapshot), settings, plan))
+    rows = window_rows(store.at(plan.snapshot), settings, plan)
     if settings.shuffle:
-        random.Random(plan.identity).shuffle(rows)  # noqa: S311 - order, not secrecy
+        random.Random(plan.identity).shuffle(rows)
     found: Reduced = reduce_shards(
         store,
         rows,
@@ -167,8 +92,10 @@ def reconcile_step(settings: Settings, plan: Plan) -> NightView:
     )
     get_run_logger().info(
         "%s: %.1f %% arrived, missing: %s",
-        view.night, 100 * view.arrived_share, ", ".join(view.missing_sites) or "nothing",
-    )  # fmt: skip
+        view.night,
+        100 * view.arrived_share,
+        ", ".join(view.missing_sites) or "nothing",
+    )
     return view
 
 
@@ -285,25 +212,8 @@ def publish_step(
 def published_summaries(store: str) -> list[dict[str, Any]]:
     """One line per published night, its newest revision, oldest first."""
     opened = BehaviorStore.open(store)
-    tags = [tag for tag in opened.tags() if tag.startswith("nightly-")]
-    nights = sorted({tag.split("-")[1] for tag in tags})
-    found = (latest(opened, f"{n[:4]}-{n[4:6]}-{n[6:]}") for n in nights)
+    found = (latest(opened, night) for night in published_nights(opened))
     return [one.summary for one in found if one is not None]
-
-
-def _window_rows(
-    store: BehaviorStore, settings: Settings, plan: Plan
-) -> tuple[ShardRow, ...]:
-    return store.shards(since=window(plan.night, settings.window)[0], until=plan.night)
-
-
-def _newest(rows: Sequence[ShardRow]) -> list[ShardRow]:
-    """Rows of the highest version of every key; superseded ones cannot count."""
-    top: dict[Any, tuple[int, int]] = {}
-    for row in rows:
-        mine = (row.version.epoch, row.version.seq)
-        top[row.key] = max(top.get(row.key, mine), mine)
-    return [r for r in rows if (r.version.epoch, r.version.seq) == top[r.key]]
 
 
 def _last_night(published: Published | None) -> dict[str, int]:

@@ -93,7 +93,7 @@ def cluster_interval(
 
 
 def plain_winners(rows: Sequence[ShardRow]) -> dict[ShardKey, ShardRow]:
-    """Highest version of every key; a key with two contents there counts for nothing."""
+    """Return the highest version of every key; one with two contents counts not."""
     best: dict[ShardKey, list[ShardRow]] = {}
     for row in rows:
         held = best.get(row.key, [])
@@ -121,8 +121,12 @@ def _scaled(x: float, shift: int) -> int | None:
     return top * (1 << shift) // bottom
 
 
-def _pair(a: Sequence[int | None], b: Sequence[int | None]) -> tuple[int, int, int, int]:
-    both = [(x, y) for x, y in zip(a, b, strict=True) if x is not None and y is not None]
+def _pair(
+    a: Sequence[int | None], b: Sequence[int | None]
+) -> tuple[int, int, int, int]:
+    both = [
+        (x, y) for x, y in zip(a, b, strict=True) if x is not None and y is not None
+    ]
     return (
         len(both),
         sum(x for x, _ in both),

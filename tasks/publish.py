@@ -17,7 +17,14 @@ from tasks.baselines import LEVELS
 from tasks.night import Night, Scores
 from tasks.reconcile import NightView
 
-__all__ = ["Published", "identity", "latest", "publish", "revisions"]
+__all__ = [
+    "Published",
+    "identity",
+    "latest",
+    "publish",
+    "published_nights",
+    "revisions",
+]
 
 Arrays = dict[str, tuple[tuple[str, ...], NDArray[Any], dict[str, Any]]]
 
@@ -46,7 +53,7 @@ class Published:
 
 
 def identity(view: NightView, parameters: Mapping[str, Any], code: str) -> str:
-    """What determines a night's bits: the winners, the parameters and the code."""
+    """Hash what determines a night's bits: winners, parameters and code."""
     text = json.dumps([view.night, view.digest, dict(parameters), code], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -64,6 +71,12 @@ def latest(store: BehaviorStore, night: str) -> Published | None:
     """Return the newest revision of a night."""
     found = revisions(store, night)
     return found[-1] if found else None
+
+
+def published_nights(store: BehaviorStore) -> list[str]:
+    """Nights that were published, oldest first."""
+    tags = [tag.split("-")[1] for tag in store.tags() if tag.startswith("nightly-")]
+    return [f"{n[:4]}-{n[4:6]}-{n[6:]}" for n in sorted(set(tags))]
 
 
 def publish(

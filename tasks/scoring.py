@@ -1,8 +1,8 @@
-"""Who stands out tonight: teams and sites against their history, agents in their team.
+"""Which agents stand out tonight, each against its own team on the same night.
 
-A reported p-value is never the bare F law: real behaviour has heavy tails.  Every
-family is recalibrated on nights before tonight that the fit has not seen, and the
-false-discovery rate is controlled over the family.
+A reported p-value is never the bare F law: real behaviour has heavy tails.  The fleet
+is recalibrated on nights before tonight that the fit has not seen, and the
+false-discovery rate is controlled over the family of entities.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from stats.anomaly import (
     WithinBaseline,
     control_false_discovery,
-    history_shift,
     pooled_within,
     q_values,
     simes,
@@ -26,9 +25,8 @@ from stats.calibration import TailCounts
 from stats.labelled import Labelled
 from stats.shard_moments import ShardMoments
 from stats.transforms import Transforms
-from storage.schema import Schema
 from storage.store import BehaviorStore
-from tasks.baselines import LevelNights, Records
+from tasks.baselines import Records
 from tasks.blocks import (
     AgentScores,
     BlockRef,
@@ -39,33 +37,17 @@ from tasks.blocks import (
 )
 from tasks.reconcile import NightView
 from tasks.reduce import tree_reduce
+from tasks.schema_scale import schema_floors, schema_transforms
 
 __all__ = [
     "AgentFamily",
     "AgentReference",
-    "GroupFamily",
     "fit_agents",
-    "schema_floors",
-    "schema_transforms",
-    "score_groups",
     "score_night",
 ]
 
 # Nights needed before agents are scored: half to fit the spread, half to calibrate.
 MIN_NIGHTS = 14
-
-
-@dataclass(frozen=True, slots=True)
-class GroupFamily:
-    """Teams or sites tonight; arrays along the group axis, NaN where not tested."""
-
-    labels: tuple[str, ...]
-    agents: NDArray[np.int64]
-    p: NDArray[np.float64]
-    q: NDArray[np.float64]
-    found: NDArray[np.bool_]
-    contributions: NDArray[np.float64]
-    null_size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,60 +102,6 @@ class AgentFamily:
     found: NDArray[np.bool_]
     level: float
     null_size: int
-
-
-def schema_transforms(schema: Schema) -> Transforms:
-    """Transforms declared by a schema."""
-    kinds = tuple(f.transform for f in schema.features)
-    return Transforms(kinds, tuple(f.scale for f in schema.features))
-
-
-def schema_floors(schema: Schema) -> NDArray[np.float64]:
-    """Smallest standard deviation that the resolution of each feature allows, (d,).
-
-    The error of rounding to a step r is uniform with standard deviation r/√12; a
-    transformed feature takes the steepest slope of its transform.
-    """
-    step = np.array([f.resolution for f in schema.features], dtype=np.float64)
-    slope = np.array(
-        [1.0 if f.transform == "identity" else 1.0 / f.scale for f in schema.features]
-    )
-    floors: NDArray[np.float64] = step * slope / np.sqrt(12.0)
-    return floors
-
-
-def score_groups(level: LevelNights, *, q: float = 0.05) -> GroupFamily:
-    """Test tonight's mean vector of every group against its own nights before.
-
-    Parameters
-    ----------
-    level : LevelNights
-    q : float
-        False-discovery rate over the groups of the level.
-
-    Returns
-    -------
-    GroupFamily
-        A group is tested when it has at least 2 d + 2 nights and is here tonight.
-
-    Notes
-    -----
-    Hotelling's F law per group, recalibrated on the leave-one-out p-values of all
-    groups and nights: their pool is the null, so common shocks of the past count.
-    """
-    shift = history_shift(level.cells[:-1], level.cells[-1])
-    null = shift.null_log_p.ravel()
-    pool = TailCounts.from_block(null, np.zeros(len(null), dtype=np.int64), 1)
-    p = pool.calibrate(shift.log_p, np.zeros(len(level.labels), dtype=np.int64))
-    return GroupFamily(
-        labels=level.labels,
-        agents=level.agents[-1],
-        p=p,
-        q=q_values(p),
-        found=control_false_discovery(p, q),
-        contributions=shift.contributions,
-        null_size=int(pool.size.sum()),
-    )
 
 
 def split_nights(
@@ -265,7 +193,7 @@ def night_reference(
     spread: dict[str, tuple[tuple[str, ...], WithinBaseline]],
     transforms: Transforms,
 ) -> NightReference:
-    """What the agents of a site are compared with on one night.
+    """Return what the agents of a site are compared with on one night.
 
     Teams that the fit has not seen get zero degrees of freedom: not testable.
     """
@@ -299,7 +227,12 @@ def score_night(
     """Score every agent of tonight and control false discoveries over entities."""
     transforms = schema_transforms(store.schema)
     blocks = [
-        (ref, night_reference(row.key.site, view.night, records, reference.spread, transforms))
+        (
+            ref,
+            night_reference(
+                row.key.site, view.night, records, reference.spread, transforms
+            ),
+        )
         for row in view.rows_of(view.night)
         if row.key.site in reference.spread
         for ref in block_refs(store, row, rows_per_block)

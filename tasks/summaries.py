@@ -20,7 +20,7 @@ from storage.store import BehaviorStore
 from tasks.blocks import agent_baseline, block_refs, summarize
 from tasks.reconcile import NightView
 from tasks.reduce import ProgressCallback, tree_reduce_many
-from tasks.scoring import schema_transforms
+from tasks.schema_scale import schema_transforms
 
 __all__ = [
     "AgentBaseline",

@@ -1,0 +1,108 @@
+"""What a run leaves in the Prefect UI: short markdown, tables, progress, a link."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from uuid import UUID
+
+from prefect.artifacts import (
+    create_link_artifact,
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+
+from tasks.headline import markdown_summary
+from tasks.night_report import NightReport, Verdict
+
+__all__ = ["NightProgress", "publish_report", "publish_verdicts"]
+
+_STEPS = 7
+_ROWS = 50
+
+
+class NightProgress:
+    """One progress artifact over the steps of a night."""
+
+    def __init__(self, night: str) -> None:
+        created = create_progress_artifact(
+            progress=0.0,
+            key="nightly-progress",
+            description=f"Night {night}: steps finished.",
+        )
+        self._id: UUID = created  # type: ignore[assignment]  # a UUID in a sync flow
+        self._done = 0
+
+    def step(self) -> None:
+        """One more step is finished."""
+        self._done += 1
+        share = 100.0 * min(self._done / _STEPS, 1.0)
+        update_progress_artifact(artifact_id=self._id, progress=share)
+
+
+def publish_report(report: NightReport, page: Path) -> None:
+    """Leave the first screen as markdown, findings as tables, a link to the page."""
+    create_markdown_artifact(
+        key="nightly-report",
+        markdown=markdown_summary(report),
+        description=f"Night {report.night}, revision {report.revision}.",
+    )
+    create_link_artifact(
+        key="nightly-page",
+        link=page.resolve().as_uri(),
+        link_text=f"Report of {report.night}, revision {report.revision}",
+        description="The full report, one HTML file.",
+    )
+    create_table_artifact(
+        key="nightly-teams",
+        table=[
+            {
+                "team": row.name,
+                "site": row.site,
+                "n": row.estimate.n,
+                "mean": row.estimate.value,
+                "lower": row.estimate.lower,
+                "upper": row.estimate.upper,
+                "q": row.q,
+                "stands out": row.found,
+            }
+            for row in report.teams[:_ROWS]
+        ],
+        description=f"Teams, {report.lead_feature.feature.label}; those found first.",
+    )
+    create_table_artifact(
+        key="nightly-agents",
+        table=[
+            {
+                report.agent_noun: row.entity,
+                "team": row.team,
+                "n": row.n,
+                "main feature": row.main_feature.label,
+                "value": row.value,
+                "team's value": row.team_value,
+                "q": row.q,
+                "stands out": row.found,
+            }
+            for row in report.agents[:_ROWS]
+        ],
+        description=f"{report.agents_noun.capitalize()}, the most unusual first.",
+    )
+
+
+def publish_verdicts(verdicts: Sequence[Verdict]) -> None:
+    """Leave the table of checks."""
+    create_table_artifact(
+        key="nightly-verdicts",
+        table=[
+            {
+                "check": verdict.name,
+                "outcome": verdict.outcome,
+                "compared": verdict.n,
+                "what": verdict.detail,
+            }
+            for verdict in verdicts
+        ],
+        description="Checks of the run itself; one that does not pass fails the run.",
+    )

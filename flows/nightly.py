@@ -1,0 +1,166 @@
+"""Flow: one night, from delivered files to a published report."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, get_run_logger
+from prefect.runtime import flow_run
+from prefect.utilities.annotations import quote
+from pydantic import BaseModel
+
+from flows.artifacts import NightProgress, publish_report, publish_verdicts
+from flows.parameters import NightParameters
+from tasks.cluster import ClusterConfig, cluster_session
+from tasks.headline import headline
+from tasks.ingest import delivered, ingest_step
+from tasks.nightly import (
+    CHECKS,
+    baselines_step,
+    check_step,
+    plan_step,
+    publish_step,
+    reconcile_step,
+    reduce_step,
+    report_step,
+    score_step,
+)
+from tasks.plan import Plan, Settings, quarantined_files
+from tasks.write_report import report_folder
+
+__all__ = ["NightOutcome", "nightly"]
+
+
+class NightOutcome(BaseModel):
+    """What a nightly run answers: small, printable, the same for CLI and API."""
+
+    night: str
+    revision: int
+    run: str
+    computed: bool
+    title: str
+    page: Path
+    result_digest: str
+    snapshot: str
+    arrived_share: float
+    missing_sites: tuple[str, ...]
+    checks_passed: int
+
+
+def _run_name() -> str:
+    parameters: Any = flow_run.parameters.get("parameters", {})
+    night = (
+        parameters.get("night", "latest")
+        if isinstance(parameters, dict)
+        else parameters.night
+    )
+    return f"nightly-{night}-{str(flow_run.id)[:8]}"
+
+
+@flow(name="nightly", flow_run_name=_run_name, validate_parameters=True)
+def nightly(parameters: NightParameters) -> NightOutcome:
+    """Compute, check and publish one night.
+
+    Ingests what lies in the landing folder, reduces every delivered shard to exact
+    summaries, reconciles them, rolls up baselines, scores teams and agents, checks
+    itself and writes the report.  A check that does not pass fails the run and
+    publishes nothing.  A night that already stands is left as it is.
+    """
+    if parameters.ingest and delivered([parameters.landing]):
+        ingest_step(str(parameters.store), (parameters.landing,), parameters.quarantine)
+    settings = _settings(parameters)
+    plan = plan_step(settings)
+    if plan.standing is not None:
+        return _stands(parameters, plan)
+    return _compute(parameters, settings, plan)
+
+
+def _compute(
+    parameters: NightParameters, settings: Settings, plan: Plan
+) -> NightOutcome:
+    progress = NightProgress(plan.night)
+    config = ClusterConfig.load(parameters.cluster)
+    if parameters.workers is not None:
+        config = replace(config, workers=parameters.workers)
+    with cluster_session(config) as session:
+        records = reduce_step(quote(settings), quote(plan), quote(session))
+        progress.step()
+        view = reconcile_step(quote(settings), quote(plan))
+        progress.step()
+        night = baselines_step(
+            quote(settings), quote(view), quote(records), quote(session)
+        )
+        progress.step()
+        scores = score_step(quote(settings), quote(night), quote(session))
+        progress.step()
+    verdicts = check_step(quote(settings), quote(night), quote(scores), quote(CHECKS))
+    publish_verdicts(verdicts)
+    progress.step()
+    report = report_step(
+        quote(settings), quote(plan), quote(night), quote(scores), quote(verdicts)
+    )
+    progress.step()
+    page = publish_step(
+        quote(settings), quote(plan), quote(night), quote(scores), quote(report)
+    )
+    publish_report(report, page)
+    progress.step()
+    title = headline(report).title
+    get_run_logger().info("%s  %s", title, page)
+    return NightOutcome(
+        night=plan.night,
+        revision=plan.revision,
+        run=plan.run,
+        computed=True,
+        title=title,
+        page=page,
+        result_digest=night.digest,
+        snapshot=plan.snapshot,
+        arrived_share=report.arrived_share,
+        missing_sites=report.missing_sites,
+        checks_passed=len(verdicts),
+    )
+
+
+def _settings(parameters: NightParameters) -> Settings:
+    return Settings(
+        store=str(parameters.store),
+        reports=parameters.reports,
+        night=parameters.night,
+        window=parameters.window,
+        false_discovery=parameters.false_discovery,
+        sites=parameters.sites,
+        rows_per_block=parameters.rows_per_block,
+        fan_in=parameters.fan_in,
+        shuffle=parameters.order == "shuffled",
+        force=parameters.force,
+        results=parameters.results(),
+        quarantined=quarantined_files(parameters.quarantine),
+    )
+
+
+def _stands(parameters: NightParameters, plan: Plan) -> NightOutcome:
+    standing = plan.standing
+    if standing is None:  # pragma: no cover - the caller asked
+        raise AssertionError
+    folder = report_folder(parameters.reports, plan.night, standing.revision)
+    get_run_logger().info(
+        "night %s stands as revision %d: nothing new arrived, nothing was computed",
+        plan.night, standing.revision,
+    )  # fmt: skip
+    summary = standing.summary
+    return NightOutcome(
+        night=plan.night,
+        revision=standing.revision,
+        run=standing.run,
+        computed=False,
+        title=summary["title"],
+        page=folder / "index.html",
+        result_digest=standing.result_digest,
+        snapshot=standing.snapshot,
+        arrived_share=summary["arrived_share"],
+        missing_sites=tuple(summary["missing_sites"]),
+        checks_passed=0,
+    )
