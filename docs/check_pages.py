@@ -22,18 +22,23 @@ _STYLE = re.compile(
 def remote_assets(text: str, suffix: str) -> list[str]:
     """Return every piece of a page or style sheet that reaches for another host."""
     patterns = [_STYLE] if suffix == ".css" else [_ATTRIBUTE, _STYLE]
-    return [match.group(0) for pattern in patterns for match in pattern.finditer(text)]
+    return [
+        " ".join(text[match.start() : match.end() + 60].split())
+        for pattern in patterns
+        for match in pattern.finditer(text)
+    ]
 
 
 def main(folder: str) -> int:
     """Check every page below `folder`; return the exit code."""
     pages = sorted(p for p in Path(folder).rglob("*") if p.suffix in {".html", ".css"})
     found = [
-        f"{path}: {piece[:120]}"
+        f"{path}: {piece}"
         for path in pages
         for piece in remote_assets(path.read_text(encoding="utf-8"), path.suffix)
     ]
-    report = found or [f"{len(pages)} pages and style sheets load nothing remote"]
+    clean = f"{len(pages)} pages and style sheets load nothing remote"
+    report = found or [clean if pages else f"no pages in {folder}"]
     sys.stderr.write("\n".join(report) + "\n")
     return 1 if found or not pages else 0
 

@@ -110,6 +110,20 @@ def test_make_setup_says_when_no_python_will_do() -> None:
     assert "make setup PYTHON=" in done.stderr
 
 
+def test_make_setup_passes_over_a_python_that_does_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A version manager's stub exists on PATH and fails when it is run."""
+    _script(tmp_path, "python-stub", "exit 127")
+    _script(tmp_path, "python-good", 'echo "$@" >> "$0.log"')
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/usr/bin{os.pathsep}/bin")
+    done = make("setup", "PYTHON=python-absent python-stub python-good python-never")
+    assert (done.returncode, done.stderr) == (0, "")
+    asked, ran = (tmp_path / "python-good.log").read_text().splitlines()
+    assert asked.startswith("-c import sys")
+    assert ran == "tools/bootstrap.py"
+
+
 def test_the_environment_is_the_pinned_one() -> None:
     lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
     pins = dict(line.split(";")[0].strip().split("==") for line in lines)
