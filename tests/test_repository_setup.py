@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from hypothesis import settings
 
 from tests.repository import ROOT, make
 
@@ -140,3 +141,19 @@ def test_the_environment_is_the_pinned_one() -> None:
 def test_the_server_of_the_pinned_prefect_can_be_imported() -> None:
     """With fastapi 0.160 `import prefect` passes and this raises a TypeError."""
     assert importlib.import_module("prefect.server.api.server").create_app
+
+
+@pytest.mark.parametrize(
+    ("name", "examples"), [("dev", 25), ("ci", 100), ("nightly", 5_000)]
+)
+def test_profiles_of_property_tests(name: str, examples: int) -> None:
+    profile = settings.get_profile(name)
+    assert (profile.max_examples, profile.deadline) == (examples, None)
+    assert settings.get_profile("ci").derandomize
+    chosen = settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+    assert settings.default.max_examples == chosen.max_examples
+
+
+def test_tests_see_a_prefect_home_of_their_own() -> None:
+    assert "consilience-tests-" in os.environ["PREFECT_HOME"]
+    assert "PREFECT_API_URL" not in os.environ
