@@ -193,10 +193,24 @@ class _Stack:
         window = (
             self._window if self._window is not None else self._tonight.rows.empty()
         )
+        whole = _window_interval(n[:-1], past)
         return LevelNights(
-            self.labels, n, agents, mean, lower, upper, cells, *usual,
-            window, *_window_interval(n[:-1], past), self._tonight,
-        )  # fmt: skip
+            labels=self.labels,
+            n=n.astype(np.int64),
+            agents=agents.astype(np.int64),
+            mean=mean,
+            lower=lower,
+            upper=upper,
+            cells=cells,
+            usual_lower=usual[0],
+            usual_median=usual[1],
+            usual_upper=usual[2],
+            window=window,
+            window_mean=whole[0],
+            window_lower=whole[1],
+            window_upper=whole[2],
+            tonight=self._tonight,
+        )
 
 
 def _window_interval(

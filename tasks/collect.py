@@ -11,6 +11,7 @@ from stats.intervals import worst_case_mean
 from storage.schema import Schema
 from tasks.collect_agents import agent_rows, agent_summary
 from tasks.collect_groups import (
+    Basis,
     baseline_rows,
     correlations,
     estimate,
@@ -153,8 +154,8 @@ def _series(night: Night, schema: Schema) -> tuple[SeriesPoint, ...]:
     points = []
     for k, when in enumerate(view.nights):
         arrived = [s for s in share if view.arrived(s, when)]
-        basis = "complete" if len(arrived) == len(share) else "arrived only"
-        found = estimate(level, k, 0, j, basis if arrived else "no data")
+        basis: Basis = "complete" if len(arrived) == len(share) else "arrived only"
+        found = estimate(level, k, 0, j, basis)
         if when >= min((min(s.rows, default=when) for s in view.sites), default=when):
             total = min(sum(share[s] for s in arrived), 1.0)
             points.append(SeriesPoint(when, found, total))
@@ -163,7 +164,7 @@ def _series(night: Night, schema: Schema) -> tuple[SeriesPoint, ...]:
 
 def _feature(night: Night, labels: tuple[FeatureLabel, ...], j: int) -> FeatureNight:
     view, level = night.view, night.baselines.all
-    basis = "arrived only" if view.missing_sites else "complete"
+    basis: Basis = "arrived only" if view.missing_sites else "complete"
     found = estimate(level, len(view.nights) - 1, 0, j, basis)
     lower = upper = None
     label = labels[j]

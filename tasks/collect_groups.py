@@ -22,6 +22,7 @@ from tasks.night_report import (
 from tasks.scoring_groups import GroupFamily
 
 __all__ = [
+    "Basis",
     "baseline_rows",
     "correlations",
     "estimate",
@@ -30,6 +31,8 @@ __all__ = [
     "number",
     "short_name",
 ]
+
+Basis = Literal["complete", "arrived only", "no data"]
 
 _PAIRS = 6
 # Nights that two groups must share before their correlation is shown.
@@ -60,7 +63,7 @@ def estimate(
     night: int,
     group: int,
     feature: int,
-    basis: Literal["complete", "arrived only", "no data"],
+    basis: Basis,
 ) -> Estimate:
     """One mean with its interval and usual range; no data is no number."""
     n = int(level.n[night, group, feature])

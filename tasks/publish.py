@@ -162,7 +162,7 @@ def _baseline_arrays(night: Night) -> Arrays:
     out["agent"] = (("agent",), np.array(ids), {})
     moments = [found.groups for found in night.agents.values()]
     if moments:
-        dims = ("agent", "feature")
+        wide = ("agent", "feature")
         bounds = [m.mean_interval(0.95) for m in moments]
         figures = {
             "agent_n": [m.count for m in moments],
@@ -171,7 +171,7 @@ def _baseline_arrays(night: Night) -> Arrays:
             "agent_mean_upper": [upper for _, upper in bounds],
             "agent_variance": [m.variance() for m in moments],
         }
-        out |= {key: (dims, np.concatenate(v), {}) for key, v in figures.items()}
+        out |= {key: (wide, np.concatenate(v), {}) for key, v in figures.items()}
     return out
 
 

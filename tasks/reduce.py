@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar, cast
 
-import dask
+from dask.local import get_sync
 from distributed import Client, as_completed
 
 from stats.summary import InvalidInput, Summary, merge_all
@@ -123,7 +123,7 @@ def tree_reduce_many(
 
     if client is None:
         for key, root in roots.items():
-            collect(key, cast("S", dask.get(graph, root)))
+            collect(key, cast("S", get_sync(graph, root)))
     else:
         _run(client, graph, roots, collect)
     return {key: found[key] for key in blocks}

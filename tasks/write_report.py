@@ -6,7 +6,7 @@ import contextlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ def write_report(report: NightReport, folder: Path, links: dict[str, str]) -> Pa
         page = render_html(report, links={"all": "../../index.html", **links, **files})
         (draft / "index.html").write_text(page, encoding="utf-8")
         (draft / "report.json").write_text(render_json(report), encoding="utf-8")
-        rows = {
+        rows: dict[str, Sequence[Any]] = {
             "teams": (*report.site_rows, *report.teams),
             "agents": report.agents,
             "baselines": report.baselines,
