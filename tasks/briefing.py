@@ -225,6 +225,9 @@ def todo(report: NightReport, derived: Derived) -> tuple[Todo, ...]:
         n = len(derived.checks_failed)
         text = f"Do not pass these numbers on: {count(n, 'check')} of this run failed."
         items.append(Todo(text, "#checks"))
+    if derived.checks_not_run:
+        checks = count(derived.checks_not_run, "check")
+        items.append(Todo(f"Find out why {checks} could not run.", "#checks"))
     items += [
         Todo(f"Repair section “{e.section}”: {e.kind}.", f"#{e.section}")
         for e in report.errors

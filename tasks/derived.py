@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from tasks.night_report import (
     AgentRow,
@@ -24,6 +25,7 @@ __all__ = [
 
 NIGHTS_NEEDED = 14
 COMMON_CAUSE_SHARE = 0.8
+COMMON_CAUSE_TEAMS = 3
 DEGRADED_SHARE = 0.8
 MISFIT_LEVEL = 0.001
 
@@ -88,49 +90,22 @@ class Derived:
 
 def derive(report: NightReport) -> Derived:
     """Count everything that the page says beyond the fields of `report`."""
-    values = [p.estimate.value for p in report.series if p.estimate.value is not None]
-    lead = report.lead_feature
-    tonight = lead.estimate.value
-    tested = [t for t in report.teams if t.tested == "tested"]
-    found = [t for t in tested if t.found]
-    up = sum(_direction(t) > 0 for t in found)
-    down = sum(_direction(t) < 0 for t in found)
-    summary = report.agent_summary
+    lead, summary = report.lead_feature, report.agent_summary
     return Derived(
-        nights=len(values),
-        nights_before=len(values) - (tonight is not None),
-        nights_lower=0 if tonight is None else sum(v < tonight for v in values),
-        history=sum(
-            p.estimate.value is not None and p.estimate.basis == "complete"
-            for p in report.series
-            if p.night < report.night
-        ),
-        rank_high=None if tonight is None else 1 + sum(v > tonight for v in values),
-        rank_low=None if tonight is None else 1 + sum(v < tonight for v in values),
+        **_ranks(report),
+        **_teams(report),
+        **_checks(report),
         missing_share=max(0.0, 1.0 - report.arrived_share),
         missing=_missing(report),
         degraded=report.arrived_share < DEGRADED_SHARE,
-        answered=tonight is not None,
+        answered=lead.estimate.value is not None,
         verdict_open=_verdict_open(lead),
         features_outside=tuple(
             f.feature.name for f in report.features if f.estimate.outside
         ),
-        teams_tested=len(tested),
-        teams_found=len(found),
-        teams_not_seen=sum(t.tested == "not seen" for t in report.teams),
-        teams_too_few=sum(t.tested == "too few" for t in report.teams),
-        teams_up=up,
-        teams_down=down,
-        common_cause=len(tested) >= 3
-        and max(up, down) >= COMMON_CAUSE_SHARE * len(tested),
         sites_found=tuple(s.name for s in report.site_rows if s.found),
         extrapolated=sum(a.found and a.extrapolated for a in report.agents),
         misfit=summary.misfit_p is not None and summary.misfit_p < MISFIT_LEVEL,
-        checks_passed=sum(v.outcome == "passed" for v in report.verdicts),
-        checks_failed=tuple(
-            v.title for v in report.verdicts if v.outcome in ("failed", "error")
-        ),
-        checks_not_run=sum(v.outcome == "not run" for v in report.verdicts),
         expected_per_bar=summary.tested / max(1, len(summary.p_counts)),
         corrections=sum(c.what != "late" for c in report.changes),
         late_shards=sum(c.what == "late" for c in report.changes),
@@ -138,6 +113,52 @@ def derive(report: NightReport) -> Derived:
         rows=sum(q.rows for q in report.quality),
         incomplete_rows=sum(q.incomplete for q in report.quality),
     )
+
+
+def _ranks(report: NightReport) -> dict[str, Any]:
+    values = [p.estimate.value for p in report.series if p.estimate.value is not None]
+    tonight = report.lead_feature.estimate.value
+    lower = 0 if tonight is None else sum(v < tonight for v in values)
+    higher = 0 if tonight is None else sum(v > tonight for v in values)
+    return {
+        "nights": len(values),
+        "nights_before": len(values) - (tonight is not None),
+        "nights_lower": lower,
+        "rank_high": None if tonight is None else 1 + higher,
+        "rank_low": None if tonight is None else 1 + lower,
+        "history": sum(
+            p.estimate.value is not None and p.estimate.basis == "complete"
+            for p in report.series
+            if p.night < report.night
+        ),
+    }
+
+
+def _teams(report: NightReport) -> dict[str, Any]:
+    tested = [t for t in report.teams if t.tested == "tested"]
+    found = [t for t in tested if t.found]
+    up = sum(_direction(t) > 0 for t in found)
+    down = sum(_direction(t) < 0 for t in found)
+    enough = max(up, down) >= COMMON_CAUSE_SHARE * len(tested)
+    return {
+        "teams_tested": len(tested),
+        "teams_found": len(found),
+        "teams_not_seen": sum(t.tested == "not seen" for t in report.teams),
+        "teams_too_few": sum(t.tested == "too few" for t in report.teams),
+        "teams_up": up,
+        "teams_down": down,
+        "common_cause": len(tested) >= COMMON_CAUSE_TEAMS and enough,
+    }
+
+
+def _checks(report: NightReport) -> dict[str, Any]:
+    outcomes = [v.outcome for v in report.verdicts]
+    failed = [v.title for v in report.verdicts if v.outcome in ("failed", "error")]
+    return {
+        "checks_passed": outcomes.count("passed"),
+        "checks_failed": tuple(failed),
+        "checks_not_run": outcomes.count("not run"),
+    }
 
 
 def ordered_teams(report: NightReport) -> list[GroupRow]:

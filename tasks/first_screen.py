@@ -34,22 +34,9 @@ def arrived(report: NightReport, derived: Derived) -> dict[str, Any]:
     )
     many = len(report.sites) > MAX_STRIPS
     noted = [s for s in report.sites if not many or _noted(s)]
-    rows = [
-        {
-            "site": s.site,
-            "share": percent(s.share),
-            "cells": strip(s.strip, join=many),
-            "spoken": _spoken(s),
-            "age": _lateness(s) if reissue else age(s.age_seconds),
-            "late": s.late or s.site in report.missing_sites,
-            "rows": number(s.rows) if s.rows else "none",
-            "expected": "" if s.expected_rows is None else number(s.expected_rows),
-        }
-        for s in noted[:MAX_STRIPS]
-    ]
     nights = report.sites[0].nights if report.sites else ()
     return {
-        "rows": rows,
+        "rows": [_site(s, report, reissue) for s in noted[:MAX_STRIPS]],
         "nights": len(nights),
         "limit": limit(report),
         "reissue": reissue,
@@ -68,6 +55,18 @@ def arrived(report: NightReport, derived: Derived) -> dict[str, Any]:
         "degraded": percent(report.arrived_share) if derived.degraded else "",
         "degraded_limit": percent(DEGRADED_SHARE),
         "row_nouns": plural(report.row_noun),
+    }
+
+
+def _site(site: SiteArrival, report: NightReport, reissue: bool) -> dict[str, Any]:
+    return {
+        "site": site.site,
+        "share": percent(site.share),
+        "cells": strip(site.strip, join=len(report.sites) > MAX_STRIPS),
+        "spoken": _spoken(site),
+        "age": _lateness(site) if reissue else age(site.age_seconds),
+        "late": site.late or site.site in report.missing_sites,
+        "rows": number(site.rows) if site.rows else "none",
     }
 
 

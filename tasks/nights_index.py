@@ -54,32 +54,33 @@ def render_index(summaries: Summaries) -> str:
     LinkError
         If a `page` is not a relative address.
     """
-    nights = _nights(summaries)
+    page = _page(_nights(summaries))
+    return environment().get_template("index.html.j2").render(page)
+
+
+def _page(nights: list[list[Mapping[str, Any]]]) -> dict[str, Any]:
     shown, older = nights[:OPEN_NIGHTS], nights[OPEN_NIGHTS:]
-    axis = estimates_axis([_estimate(night[0]) for night in shown])
+    estimates = [_estimate(night[0]) for night in shown]
+    axis = estimates_axis(estimates)
     labels = axis.labels()
     grid = tuple(x for x, _ in labels)
     first = shown[0][0] if shown else {}
-    return (
-        environment()
-        .get_template("index.html.j2")
-        .render(
-            title=_title(shown),
-            dataset=first.get("dataset", ""),
-            rows=[
-                _row(night) | {"plot": row_plot(_estimate(night[0]), axis, grid=grid)}
-                for night in shown
-            ],
-            labels=labels,
-            label=first.get("label", ""),
-            unit=first.get("unit", ""),
-            teams=plural(first.get("team_noun", "team")).capitalize(),
-            agents=first.get("agents_noun", "agents").capitalize(),
-            months=_months(older),
-            light=css_variables("light"),
-            dark=css_variables("dark"),
-        )
-    )
+    return {
+        "title": _title(shown),
+        "dataset": first.get("dataset", ""),
+        "rows": [
+            _row(night) | {"plot": row_plot(estimate, axis, grid=grid)}
+            for night, estimate in zip(shown, estimates, strict=True)
+        ],
+        "labels": labels,
+        "label": first.get("label", ""),
+        "unit": first.get("unit", ""),
+        "teams": plural(first.get("team_noun", "team")).capitalize(),
+        "agents": first.get("agents_noun", "agents").capitalize(),
+        "months": _months(older),
+        "light": css_variables("light"),
+        "dark": css_variables("dark"),
+    }
 
 
 def _nights(summaries: Summaries) -> list[list[Mapping[str, Any]]]:

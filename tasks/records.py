@@ -124,7 +124,7 @@ def baselines(report: NightReport) -> dict[str, Any]:
         "team": report.team_noun,
         "teams": plural(report.team_noun),
         "row_nouns": plural(report.row_noun),
-        "agents": report.agents_noun,
+        "agent": report.agent_noun,
     }
 
 

@@ -72,41 +72,11 @@ def render_html(report: NightReport, *, links: Mapping[str, str] = NO_LINKS) -> 
     Raises
     ------
     LinkError
-        If an address has a scheme or a host, or climbs above the site.
+        If an address has a scheme or a host.
     """
     for key, href in links.items():
         check_link(key, href)
-    derived, head = derive(report), headline(report)
-    chips = (head.checks_chip, head.behaviour_chip, head.findings_chip, head.data_chip)
-    page: dict[str, Any] = {
-        "r": report,
-        "head": head,
-        "chips": [c for c in chips if c],
-        "answered": derived.answered,
-        "errors": _errors(report),
-        "links": {key: links.get(key, "") for key in RESERVED},
-        "navigation": [
-            (text, links[key]) for key, text in NAVIGATION if links.get(key)
-        ],
-        "data_files": sorted((k, v) for k, v in links.items() if k not in RESERVED),
-        "night_words": day_with_year(report.night),
-        "made": clock(report.made),
-        "sections": _section_names(report),
-        "light": css_variables("light"),
-        "dark": css_variables("dark"),
-        "arrived": first_screen.arrived(report, derived),
-        "facts": first_screen.facts(report, derived),
-        "night": sections.night(report, derived),
-        "teams": sections.teams(report, derived),
-        "sites": sections.sites(report),
-        "agents": fleet.agents(report, derived),
-        "together": fleet.together(report),
-        "changes": records.changes(report),
-        "quality": records.quality(report, derived),
-        "baselines": records.baselines(report),
-        "checks": records.checks(report, derived),
-        "method": records.method(report),
-    }
+    page = _frame(report, links) | _parts(report)
     return environment().get_template("page.html.j2").render(page)
 
 
@@ -129,6 +99,48 @@ def check_link(key: str, href: str) -> None:
             f"render_html: link {key!r} is {href!r}, not a relative address. "
             "Give the path relative to the page."
         )
+
+
+def _frame(report: NightReport, links: Mapping[str, str]) -> dict[str, Any]:
+    """Collect the verdict, links and colours: what surrounds the sections."""
+    head = headline(report)
+    chips = (head.checks_chip, head.behaviour_chip, head.findings_chip, head.data_chip)
+    return {
+        "r": report,
+        "head": head,
+        "chips": [c for c in chips if c],
+        "errors": _errors(report),
+        "links": {key: links.get(key, "") for key in RESERVED},
+        "navigation": [
+            (text, links[key]) for key, text in NAVIGATION if links.get(key)
+        ],
+        "data_files": sorted((k, v) for k, v in links.items() if k not in RESERVED),
+        "night_words": day_with_year(report.night),
+        "made": clock(report.made),
+        "sections": _section_names(report),
+        "light": css_variables("light"),
+        "dark": css_variables("dark"),
+    }
+
+
+def _parts(report: NightReport) -> dict[str, Any]:
+    """Collect what every section shows."""
+    derived = derive(report)
+    return {
+        "answered": derived.answered,
+        "arrived": first_screen.arrived(report, derived),
+        "facts": first_screen.facts(report, derived),
+        "night": sections.night(report, derived),
+        "teams": sections.teams(report, derived),
+        "sites": sections.sites(report),
+        "agents": fleet.agents(report, derived),
+        "together": fleet.together(report),
+        "changes": records.changes(report),
+        "quality": records.quality(report, derived),
+        "baselines": records.baselines(report),
+        "checks": records.checks(report, derived),
+        "method": records.method(report),
+    }
 
 
 def _errors(report: NightReport) -> dict[str, Any]:
