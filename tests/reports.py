@@ -88,11 +88,7 @@ def estimate(
 def calm(**changes: Any) -> NightReport:
     """Everything arrived, nothing stands out; fields can be replaced."""
     rng = random.Random(8)
-    series = [
-        SeriesPoint(night, estimate(round(rng.gauss(5, 8), 3), rng.uniform(2, 5)), 1.0)
-        for night in nights(61)[:-1]
-    ]
-    series.append(SeriesPoint(NIGHT.isoformat(), estimate(5.31), 1.0))
+    values = (6.2, 5.31, 152.0, 1031.0, 377.0)
     report = NightReport(
         dataset="flights",
         night=NIGHT.isoformat(),
@@ -107,61 +103,81 @@ def calm(**changes: Any) -> NightReport:
         missing_sites=(),
         limit_nights=1,
         limit_seconds=36 * 3600.0,
-        sites=tuple(
-            site_arrival(s, share)
-            for s, share in zip(SITES, (0.36, 0.34, 0.3), strict=True)
-        ),
-        series=tuple(series),
-        features=features((6.2, 5.31, 152.0, 1031.0, 377.0)),
+        sites=tuple(map(site_arrival, SITES, (0.36, 0.34, 0.3))),
+        series=series(rng),
+        features=features(values),
         lead="arr_delay",
         previous_revision=None,
         site_rows=tuple(group("site", s, s, rng) for s in SITES),
         teams=tuple(group("team", t, t.split("@")[1], rng) for t in TEAMS),
         agents=tuple(agent(k, rng, found=False) for k in range(8)),
-        agent_summary=AgentSummary(
-            574,
-            0,
-            61,
-            2,
-            580,
-            0.05,
-            31_204,
-            tuple(rng.randint(22, 36) for _ in range(20)),
-            0.41,
-        ),
-        pairs=tuple(
-            PairRow(
-                TEAMS[k],
-                TEAMS[k + 9],
-                60,
-                0.93 - 0.03 * k,
-                0.85 - 0.04 * k,
-                0.96 - 0.03 * k,
-            )
-            for k in range(8)
-        ),
-        within_between=tuple(
-            (a, b, None if (a, b) == ("EWR", "LGA") else 0.61 if a == b else 0.48)
-            for k, a in enumerate(SITES)
-            for b in SITES[k:]
-        ),
+        agent_summary=agent_summary(rng),
+        pairs=pairs(),
+        within_between=within_between(SITES),
         baselines=baselines(),
         changes=(),
         quality=tuple(QualityRow(s, 320, 309, 11, 0.028, 3, 0) for s in SITES),
         verdicts=verdicts(),
-        provenance=Provenance(
-            "brave-otter",
-            "8KQX6M2N4B5T",
-            "9f2c" * 16,
-            "41ab" * 16,
-            (("level", "0.05"), ("seed", "20130308"), ("window", "60 nights")),
-            (("numpy", "2.3.5"), ("python", "3.12.7")),
-            "2013-01-07",
-            "2013-03-07",
-            60,
-        ),
+        provenance=provenance(),
     )
     return replace(report, **changes)
+
+
+def series(rng: random.Random) -> tuple[SeriesPoint, ...]:
+    """Sixty usual nights and tonight."""
+    past = [
+        SeriesPoint(night, estimate(round(rng.gauss(5, 8), 3), rng.uniform(2, 5)), 1.0)
+        for night in nights(61)[:-1]
+    ]
+    return (*past, SeriesPoint(NIGHT.isoformat(), estimate(5.31), 1.0))
+
+
+def agent_summary(rng: random.Random) -> AgentSummary:
+    """574 tested, none found, p-values about uniform."""
+    return AgentSummary(
+        tested=574,
+        found=0,
+        untested=61,
+        found_last_night=2,
+        tested_last_night=580,
+        level=0.05,
+        null_size=31_204,
+        p_counts=tuple(rng.randint(22, 36) for _ in range(20)),
+        misfit_p=0.41,
+    )
+
+
+def pairs() -> tuple[PairRow, ...]:
+    """Eight pairs of teams, the first moves together most."""
+    return tuple(
+        PairRow(TEAMS[k], TEAMS[k + 9], 60, 0.93 - x, 0.85 - x, 0.96 - x)
+        for k, x in enumerate(0.03 * k for k in range(8))
+    )
+
+
+def within_between(names: tuple[str, ...]) -> tuple[tuple[str, str, float | None], ...]:
+    """Every pair of groups once; the first and last have too few nights."""
+    ends = (names[0], names[-1])
+    return tuple(
+        (a, b, None if (a, b) == ends else 0.61 if a == b else 0.48)
+        for k, a in enumerate(names)
+        for b in names[k:]
+    )
+
+
+def provenance() -> Provenance:
+    """Say where the example would come from."""
+    return Provenance(
+        run="brave-otter",
+        snapshot="8KQX6M2N4B5T",
+        ledger_digest="9f2c" * 16,
+        result_digest="41ab" * 16,
+        parameters=(("level", "0.05"), ("seed", "20130308"), ("window", "60 nights")),
+        versions=(("numpy", "2.3.5"), ("python", "3.12.7")),
+        window_first="2013-01-07",
+        window_last="2013-03-07",
+        window_nights=60,
+    )
 
 
 def site_arrival(site: str, share: float, missing: int = 0, n: int = 21) -> SiteArrival:

@@ -10,6 +10,7 @@ from tasks.night_report import (
     BaselineRow,
     Change,
     Estimate,
+    GroupRow,
     NightReport,
     SeriesPoint,
 )
@@ -30,28 +31,13 @@ def storm() -> NightReport:
     """The storm with EWR silent for two nights and one correction at JFK."""
     rng = random.Random(3)
     base = calm()
-    lead = features((88.0, 85.2, 148.0, 1064.0, 414.0), "arrived only")
-    before = base.series[-2]
-    last = replace(
-        before, estimate=estimate(15.6, 5.0, basis="arrived only"), arrived_share=0.64
-    )
-    tonight = SeriesPoint(base.night, lead[1].estimate, 0.64)
-    teams = tuple(
-        replace(
-            group("team", t, "EWR", rng),
-            estimate=estimate(None),
-            tested="not seen",
-            p=None,
-            q=None,
-            agents=0,
-        )
-        if t.endswith("EWR")
-        else group("team", t, t.split("@")[1], rng, found=t != "9E@LGA")
-        for t in TEAMS
-    )
-    teams = tuple(
-        replace(t, tested="too few", p=None, q=None) if t.name == "9E@LGA" else t
-        for t in teams
+    means = features((88.0, 85.2, 148.0, 1064.0, 414.0), "arrived only")
+    partial = estimate(15.6, 5.0, basis="arrived only")
+    last = replace(base.series[-2], estimate=partial, arrived_share=0.64)
+    tonight = SeriesPoint(base.night, means[1].estimate, 0.64)
+    summary = replace(base.agent_summary, tested=414, untested=118, misfit_p=0.00002)
+    change = Change(
+        "JFK", "2013-03-05", "corrected", "0.1", "0.2", 301, 318, -4.4, -3.9
     )
     return replace(
         base,
@@ -59,26 +45,32 @@ def storm() -> NightReport:
         missing_sites=("EWR",),
         sites=(site_arrival("EWR", 0.36, 2), *base.sites[1:]),
         series=(*base.series[:-2], last, tonight),
-        features=lead,
-        teams=teams,
+        features=means,
+        teams=tuple(storm_team(name, rng) for name in TEAMS),
         site_rows=(
-            replace(
-                base.site_rows[0],
-                estimate=estimate(None),
-                tested="not seen",
-                p=None,
-                q=None,
-            ),
+            unseen(base.site_rows[0]),
             *(group("site", s, s, rng, found=True) for s in SITES[1:]),
         ),
-        agent_summary=replace(
-            base.agent_summary, tested=414, untested=118, misfit_p=0.00002
-        ),
-        changes=(
-            Change(
-                "JFK", "2013-03-05", "corrected", "0.1", "0.2", 301, 318, -4.4, -3.9
-            ),
-        ),
+        agent_summary=summary,
+        changes=(change,),
+    )
+
+
+def storm_team(name: str, rng: random.Random) -> GroupRow:
+    """All shifted but those at EWR, which are silent, and one that is too small."""
+    site = name.split("@")[1]
+    if site == "EWR":
+        return unseen(group("team", name, site, rng))
+    if name == "9E@LGA":
+        small = group("team", name, site, rng)
+        return replace(small, tested="too few", p=None, q=None)
+    return group("team", name, site, rng, found=True)
+
+
+def unseen(row: GroupRow) -> GroupRow:
+    """A team or site of which nothing arrived."""
+    return replace(
+        row, estimate=estimate(None), tested="not seen", p=None, q=None, agents=0
     )
 
 
