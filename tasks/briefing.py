@@ -293,4 +293,4 @@ def _pass_on(report: NightReport) -> list[Todo]:
     what = count(len(report.changes), "change")
     place = f"{first.site}, {day(first.night)}"
     where = place if len(report.changes) == 1 else f"{place} and others"
-    return [Todo(f"Pass on {what} to past nights: {where}.", "#changes")]
+    return [Todo(f"Pass on {what}: {where}.", "#changes")]

@@ -35,9 +35,9 @@ def changes(report: NightReport) -> dict[str, Any]:
     values = [v for c in shown for v in (c.value_before, c.value_now)]
     axis = axis_over(values)
     labels = axis.labels() if any(v is not None for v in values) else ()
-    heading = "No past night changed"
+    heading = "Nothing changed since the last report"
     if report.changes:
-        heading = f"{count(len(report.changes), 'change')} to past nights"
+        heading = f"{count(len(report.changes), 'change')} since the last report"
     return {
         "heading": heading,
         "rows": [

@@ -131,7 +131,7 @@ TODO: dict[str, tuple[Make, list[str]]] = {
             "No aircraft needs investigating.",
             "Read the list of aircraft with care: the reference fits this night "
             "badly (p < 0.001).",
-            "Pass on 1 change to past nights: JFK, 5 March.",
+            "Pass on 1 change: JFK, 5 March.",
         ],
     ),
     "found, one beyond all past nights": (
