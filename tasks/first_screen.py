@@ -146,7 +146,7 @@ def _lead_fact(report: NightReport) -> dict[str, Any]:
 
 def _agents_fact(report: NightReport) -> dict[str, Any]:
     s = report.agent_summary
-    parts = [f"\N{LESS-THAN OR EQUAL TO} {percent(s.level)}"]
+    parts = [f"\N{LESS-THAN OR EQUAL TO}\N{NO-BREAK SPACE}{percent(s.level)}"]
     if s.found_last_night is not None and s.tested_last_night is not None:
         last = (
             f"last night {number(s.found_last_night)} of {number(s.tested_last_night)}"
