@@ -1,0 +1,360 @@
+"""Exact means, variances and covariances of many groups, mergeable in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stats import kernels
+from stats.intervals import mean_interval
+from stats.limbs import Limbs
+from stats.moment_input import check_block, check_parent, extremes, windows
+from stats.moment_results import (
+    correlation_of,
+    covariance_of,
+    mean_of,
+    product_total_of,
+    total_of,
+    variance_of,
+)
+from stats.summary import Incompatible, InvalidInput, digest
+
+__all__ = ["GroupMoments"]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMoments:
+    """Exact count, mean and covariance of every group.
+
+    Attributes
+    ----------
+    pairs : bool
+        Whether products of different features are kept.
+    pair_count : int64 array, shape (g, d, d), or (g, d, 1) without pairs
+        Rows in which features i and j are both present and finite.
+    sums : Limbs, g * d cells
+        Σ x_i over the rows where i is present.
+    products : Limbs, g * d (d + 1) / 2 cells, or g * d without pairs
+        Σ x_i x_j over the rows where both are present, i <= j.
+    gaps, squares : Limbs, g * d * d cells, or none without pairs
+        Σ x_i and Σ x_i² over the rows where j is missing.
+    infinite_signs : int64 array, shape (g, d, 2)
+        How many values are +inf and -inf.
+    minimum, maximum : float64 arrays, shape (g, d)
+        NaN for nothing seen, and where a subtraction made them unknown.
+
+    Notes
+    -----
+    NaN is missing: moments are pairwise complete, as in pandas.  Covariance is
+    (n Σxy - Σx Σy) / (n (n - ddof)) in integers, rounded once: at most 0.5 ulp from
+    the exact value for finite input.  An infinite value makes the mean infinite and
+    the covariance NaN.  Source: exact sums after Kulisch; pairwise-complete moments as
+    pandas `DataFrame.cov`.  Naive twin: tests/stats/test_moments.py.
+
+    Examples
+    --------
+    >>> GroupMoments.from_block(np.array([[1.0], [3.0]]), np.array([0, 0]), 1).mean()
+    array([[2.]])
+    """
+
+    pairs: bool
+    pair_count: NDArray[np.int64]
+    sums: Limbs
+    products: Limbs
+    gaps: Limbs
+    squares: Limbs
+    infinite_signs: NDArray[np.int64]
+    minimum: NDArray[np.float64]
+    maximum: NDArray[np.float64]
+
+    exact: ClassVar[bool] = True
+    state_version: ClassVar[int] = 1
+
+    @classmethod
+    def from_block(
+        cls,
+        values: NDArray[Any],
+        groups: NDArray[np.integer],
+        n_groups: int,
+        *,
+        pairs: bool = True,
+    ) -> Self:
+        """Sum the rows of a block into their groups.
+
+        Parameters
+        ----------
+        values : float or integer array, shape (n, d)
+            NaN is missing.  Integers above 2^53 do not fit float64 and are refused.
+        groups : integer array, shape (n,)
+            Group of each row, in [0, n_groups), or -1 for a row that does not count.
+        n_groups : int
+        pairs : bool
+            Keep products of different features; without them only the diagonal is
+            known and a state is d times smaller.
+
+        Raises
+        ------
+        InvalidInput
+            For shapes that do not fit, a group out of range, or a dtype that float64
+            cannot hold.
+        """
+        x, where = check_block(values, groups, n_groups)
+        d = x.shape[1]
+        wide, inner = _widths(d, pairs)
+        k, first, width, second = windows(x)
+        sums = np.zeros((n_groups, d, k), dtype=np.int64)
+        products = np.zeros((n_groups, wide, width), dtype=np.int64)
+        gappy = pairs and not bool(np.isfinite(x).all())
+        shape = (n_groups if gappy else 0, d, d)
+        gaps = np.zeros((*shape, k), dtype=np.int64)
+        squares = np.zeros((*shape, width), dtype=np.int64)
+        counts = np.zeros((n_groups, d, d if pairs else 1), dtype=np.int64)
+        kernels.add_moments(
+            x.view(np.uint64), where,
+            sums, first, products, second, gaps, squares, counts, pairs,
+        )  # fmt: skip
+        cells = n_groups * inner
+        none = Limbs.zeros(cells)
+        return cls(
+            pairs,
+            counts,
+            Limbs.canonical(sums.reshape(n_groups * d, k), first),
+            Limbs.canonical(products.reshape(n_groups * wide, width), second),
+            Limbs.canonical(gaps.reshape(cells, k), first) if gappy else none,
+            Limbs.canonical(squares.reshape(cells, width), second) if gappy else none,
+            *extremes(x, where, n_groups),
+        )
+
+    @property
+    def n_groups(self) -> int:
+        """Number of groups."""
+        return self.minimum.shape[0]
+
+    @property
+    def d(self) -> int:
+        """Number of features."""
+        return self.minimum.shape[1]
+
+    @property
+    def finite_count(self) -> NDArray[np.int64]:
+        """Finite observations, (g, d)."""
+        if self.pairs:
+            return np.ascontiguousarray(np.einsum("gii->gi", self.pair_count))
+        return self.pair_count[:, :, 0]
+
+    @property
+    def infinite(self) -> NDArray[np.int64]:
+        """How many values are infinite, (g, d)."""
+        return self.infinite_signs.sum(axis=2)
+
+    @property
+    def count(self) -> NDArray[np.int64]:
+        """Observations seen per feature, infinite ones too, (g, d)."""
+        return self.finite_count + self.infinite
+
+    def __repr__(self) -> str:
+        n = int(self.count.max(axis=1, initial=0).sum())
+        return f"GroupMoments: n={n:_} | groups={self.n_groups:_} | features={self.d}"
+
+    def total(self) -> NDArray[np.float64]:
+        """Sums, correctly rounded, (g, d)."""
+        return total_of(self)
+
+    def mean(self) -> NDArray[np.float64]:
+        """Means, correctly rounded, (g, d); NaN for nothing seen."""
+        return mean_of(self)
+
+    def variance(self, ddof: int = 1) -> NDArray[np.float64]:
+        """Variances, correctly rounded, (g, d); NaN for n <= ddof."""
+        return variance_of(self, ddof)
+
+    def product_total(self) -> NDArray[np.float64]:
+        """Sums of products over rows where both are present, rounded, (g, d, d)."""
+        return product_total_of(self)
+
+    def covariance(self, ddof: int = 1) -> NDArray[np.float64]:
+        """Pairwise-complete covariances, correctly rounded, (g, d, d)."""
+        return covariance_of(self, ddof)
+
+    def correlation(self) -> NDArray[np.float64]:
+        """Pairwise-complete correlations, |r| <= 1, (g, d, d); NaN if constant."""
+        return correlation_of(self)
+
+    def mean_interval(
+        self, level: float = 0.95
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Student interval of the means for independent rows, each (g, d)."""
+        return mean_interval(self.count, self.mean(), self.variance(), level)
+
+    def empty(self) -> Self:
+        """Nothing seen; same groups and features."""
+        dropped = np.full(self.n_groups, -1, dtype=np.int64)
+        return self.rollup(dropped, self.n_groups)
+
+    def merge(self, other: Self) -> Self:
+        """Add up both; neither changes.
+
+        Raises
+        ------
+        Incompatible
+            When groups, features or kinds differ.
+        """
+        return self._merge_many([self, other])
+
+    @classmethod
+    def _merge_many(cls, items: Iterable[Self]) -> Self:
+        many = list(items)
+        for item in many[1:]:
+            many[0]._fits(item, "merge")
+        return cls(
+            many[0].pairs,
+            np.sum([m.pair_count for m in many], axis=0),
+            Limbs.add([m.sums for m in many]),
+            Limbs.add([m.products for m in many]),
+            Limbs.add([m.gaps for m in many]),
+            Limbs.add([m.squares for m in many]),
+            np.sum([m.infinite_signs for m in many], axis=0),
+            np.fmin.reduce([m.minimum for m in many]),
+            np.fmax.reduce([m.maximum for m in many]),
+        )
+
+    def subtract(self, other: Self) -> Self:
+        """Take `other`, which was merged before, out again.
+
+        Extremes that `other` may have held become NaN: fold them again.
+
+        Raises
+        ------
+        Incompatible
+            When shapes differ, or `other` holds more than is here.
+        """
+        self._fits(other, "subtract")
+        counts = self.pair_count - other.pair_count
+        if (counts < 0).any():
+            raise Incompatible(
+                f"GroupMoments.subtract: {other!r} was not part of {self!r}. "
+                "Subtract only what was merged before."
+            )
+        signs = (1, -1)
+        untouched = other.count == 0
+        return type(self)(
+            self.pairs,
+            counts,
+            Limbs.add([self.sums, other.sums], signs),
+            Limbs.add([self.products, other.products], signs),
+            Limbs.add([self.gaps, other.gaps], signs),
+            Limbs.add([self.squares, other.squares], signs),
+            self.infinite_signs - other.infinite_signs,
+            np.where(untouched | (other.minimum > self.minimum), self.minimum, np.nan),
+            np.where(untouched | (other.maximum < self.maximum), self.maximum, np.nan),
+        )
+
+    def rollup(self, parent: NDArray[np.integer], n_parents: int) -> Self:
+        """Add up groups: group i goes to `parent[i]`; -1 leaves it out.
+
+        Raises
+        ------
+        InvalidInput
+            When `parent` has another length or names a group out of range.
+        """
+        to = check_parent(parent, self.n_groups, n_parents)
+        wide, inner = _widths(self.d, self.pairs)
+        kept = to >= 0
+        counts = np.zeros((n_parents, *self.pair_count.shape[1:]), dtype=np.int64)
+        signs = np.zeros((n_parents, self.d, 2), dtype=np.int64)
+        minimum = np.full((n_parents, self.d), np.nan)
+        maximum = np.full((n_parents, self.d), np.nan)
+        np.add.at(counts, to[kept], self.pair_count[kept])
+        np.add.at(signs, to[kept], self.infinite_signs[kept])
+        np.fmin.at(minimum, to[kept], self.minimum[kept])
+        np.fmax.at(maximum, to[kept], self.maximum[kept])
+        return type(self)(
+            self.pairs,
+            counts,
+            self.sums.rollup(to, n_parents, self.d),
+            self.products.rollup(to, n_parents, wide),
+            self.gaps.rollup(to, n_parents, inner),
+            self.squares.rollup(to, n_parents, inner),
+            signs,
+            minimum,
+            maximum,
+        )
+
+    def take(self, indices: NDArray[np.integer]) -> Self:
+        """Return the groups at `indices`, in that order; repeats are allowed."""
+        at = np.asarray(indices, dtype=np.int64)
+        wide, inner = _widths(self.d, self.pairs)
+        return type(self)(
+            self.pairs,
+            self.pair_count[at],
+            self.sums.take(at, self.d),
+            self.products.take(at, wide),
+            self.gaps.take(at, inner),
+            self.squares.take(at, inner),
+            self.infinite_signs[at],
+            self.minimum[at],
+            self.maximum[at],
+        )
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Canonical state; equal observations give equal arrays."""
+        return {
+            "pairs": np.array(self.pairs),
+            "pair_count": self.pair_count,
+            **self.sums.to_arrays("sums"),
+            **self.products.to_arrays("products"),
+            **self.gaps.to_arrays("gaps"),
+            **self.squares.to_arrays("squares"),
+            "infinite_signs": self.infinite_signs,
+            "minimum": self.minimum,
+            "maximum": self.maximum,
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Restore what `to_arrays` gave.
+
+        Raises
+        ------
+        InvalidInput
+            When an array is missing.
+        """
+        try:
+            return cls(
+                bool(arrays["pairs"]),
+                arrays["pair_count"],
+                Limbs.from_arrays("sums", arrays),
+                Limbs.from_arrays("products", arrays),
+                Limbs.from_arrays("gaps", arrays),
+                Limbs.from_arrays("squares", arrays),
+                arrays["infinite_signs"],
+                arrays["minimum"],
+                arrays["maximum"],
+            )
+        except KeyError as error:
+            raise InvalidInput(
+                f"GroupMoments.from_arrays: no array {error}. "
+                "Compute the summary again."
+            ) from error
+
+    def digest(self) -> str:
+        """SHA-256 of the canonical state, hexadecimal."""
+        return digest(self)
+
+    def _fits(self, other: Self, verb: str) -> None:
+        mine = (self.n_groups, self.d, self.pairs)
+        theirs = (other.n_groups, other.d, other.pairs)
+        if mine != theirs:
+            raise Incompatible(
+                f"GroupMoments.{verb}: (groups, features, pairs) differ: {mine} and "
+                f"{theirs}. Build both from the same groups and feature axis."
+            )
+
+
+def _widths(d: int, pairs: bool) -> tuple[int, int]:
+    """Cells per group of products, and of gaps and squares."""
+    return (d * (d + 1) // 2, d * d) if pairs else (d, 0)
