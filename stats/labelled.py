@@ -24,6 +24,11 @@ class Grouped(Summary, Protocol):
         """Length of the group axis."""
         ...
 
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Restore what `to_arrays` gave."""
+        ...
+
     def rollup(self, parent: NDArray[np.int64], n_parents: int) -> Self:
         """Add up groups: group i goes to `parent[i]`."""
         ...

@@ -78,7 +78,7 @@ class Limbs:
     @property
     def cells(self) -> int:
         """Number of cells."""
-        return self.limbs.shape[0]
+        return int(self.limbs.shape[0])
 
     def window(self, base: int, k: int) -> NDArray[np.int64]:
         """Return the limbs in a window that holds this one's, as a new array."""

@@ -132,12 +132,12 @@ class GroupMoments:
     @property
     def n_groups(self) -> int:
         """Number of groups."""
-        return self.minimum.shape[0]
+        return int(self.minimum.shape[0])
 
     @property
     def d(self) -> int:
         """Number of features."""
-        return self.minimum.shape[1]
+        return int(self.minimum.shape[1])
 
     @property
     def finite_count(self) -> NDArray[np.int64]:
@@ -149,7 +149,8 @@ class GroupMoments:
     @property
     def infinite(self) -> NDArray[np.int64]:
         """How many values are infinite, (g, d)."""
-        return self.infinite_signs.sum(axis=2)
+        found: NDArray[np.int64] = self.infinite_signs.sum(axis=2)
+        return found
 
     @property
     def count(self) -> NDArray[np.int64]:

@@ -60,7 +60,8 @@ class Transforms:
     @classmethod
     def identity(cls, d: int) -> Transforms:
         """Leave `d` features as they are."""
-        return cls(("identity",) * d, (1.0,) * d)
+        kinds: tuple[TransformKind, ...] = ("identity",) * d
+        return cls(kinds, (1.0,) * d)
 
     def apply(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
         """Transform the last axis; NaN stays NaN.
