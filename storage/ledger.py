@@ -1,0 +1,111 @@
+"""Ledger rows of a snapshot, found from what the commits added."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterable
+
+from icechunk import IcechunkError, Repository, Session
+from zarr.abc.store import Store
+
+from storage.arrays import group_attributes, run
+from storage.records import ShardRow
+
+__all__ = ["rows_at", "scan"]
+
+_DEPTH = 6
+_LOCK = threading.Lock()
+# Rows of the snapshot last asked for, per store: the next one is a small step away.
+_KNOWN: dict[str, tuple[str, tuple[ShardRow, ...]]] = {}
+
+
+def _sorted(rows: Iterable[ShardRow]) -> tuple[ShardRow, ...]:
+    return tuple(sorted(rows, key=lambda row: (row.key, row.version, row.sha256)))
+
+
+async def _load(store: Store, paths: list[str]) -> list[ShardRow]:
+    found = await asyncio.gather(*(group_attributes(store, path) for path in paths))
+    return [
+        ShardRow.from_attributes(attributes, path)
+        for path, attributes in zip(paths, found, strict=True)
+        if "kind" in attributes
+    ]
+
+
+def _is_shard(path: str) -> bool:
+    parts = path.split("/")
+    return parts[0] == "shards" and len(parts) == _DEPTH
+
+
+def scan(store: Store) -> tuple[ShardRow, ...]:
+    """Ledger rows by listing everything: slow, and needs no history.
+
+    Raises
+    ------
+    Corrupt
+        When a row is malformed.
+    """
+
+    async def work() -> list[ShardRow]:
+        paths = []
+        async for key in store.list_prefix("shards/"):
+            path, _, last = key.rpartition("/")
+            if last == "zarr.json" and _is_shard(path):
+                paths.append(path)
+        return await _load(store, sorted(paths))
+
+    return _sorted(run(work()))
+
+
+def rows_at(repository: Repository, session: Session, url: str) -> tuple[ShardRow, ...]:
+    """Ledger rows of the session's snapshot, sorted by key, version and hash.
+
+    Rows already known to this process are reused: only the groups that commits since
+    then added are read.
+
+    Raises
+    ------
+    Corrupt
+        When a row is malformed.
+    """
+    snapshot = str(session.snapshot_id)
+    with _LOCK:
+        known = _KNOWN.get(url)
+        if known is not None and known[0] == snapshot:
+            return known[1]
+        rows = _step(repository, session, snapshot, known)
+        if rows is None:
+            rows = scan(session.store)
+        _KNOWN[url] = (snapshot, rows)
+        return rows
+
+
+def _step(
+    repository: Repository,
+    session: Session,
+    snapshot: str,
+    known: tuple[str, tuple[ShardRow, ...]] | None,
+) -> tuple[ShardRow, ...] | None:
+    """Rows known at an ancestor and those added since; None without such a way."""
+    try:
+        base = ""
+        before: tuple[ShardRow, ...] = ()
+        for info in repository.ancestry(snapshot_id=snapshot):
+            base = str(info.id)
+            if known is not None and base == known[0]:
+                before = known[1]
+                break
+        else:
+            oldest = repository.readonly_session(snapshot_id=base)
+            if run(oldest.store.exists("shards/zarr.json")):
+                return None
+        if base == snapshot:
+            return before
+        change = repository.diff(from_snapshot_id=base, to_snapshot_id=snapshot)
+    except IcechunkError:
+        return None  # expired history: the caller lists everything
+    paths = sorted(p.strip("/") for p in change.new_groups)
+    gone = {p.strip("/") for p in change.deleted_groups}
+    added = run(_load(session.store, [path for path in paths if _is_shard(path)]))
+    return _sorted([*(row for row in before if row.path not in gone), *added])

@@ -1,0 +1,64 @@
+"""Snapshots of a store: open one, list those before it, describe a transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from icechunk import IcechunkError, IcechunkStore, Repository, Session
+
+from storage.errors import NotFound
+
+__all__ = ["Commit", "Transaction", "history", "session_at"]
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One entry of the history: snapshot id, time (ns UTC), message and metadata."""
+
+    snapshot: str
+    written_at: int
+    message: str
+    metadata: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Transaction:
+    """Open transaction: write into `store`; `snapshot` is set once it is committed."""
+
+    store: IcechunkStore
+    snapshot: str = ""
+
+
+def session_at(repo: Repository, url: str, snapshot: str | None) -> Session:
+    """Open a read-only session at a snapshot or tag, by default the newest.
+
+    Raises
+    ------
+    NotFound
+        When there is no such snapshot or tag.
+    """
+    try:
+        if snapshot is None:
+            return repo.readonly_session("main")
+        if snapshot in repo.list_tags():
+            return repo.readonly_session(tag=snapshot)
+        return repo.readonly_session(snapshot_id=snapshot)
+    except (IcechunkError, ValueError) as error:
+        raise NotFound(
+            f"store {url}: no snapshot or tag {snapshot!r}. See `BehaviorStore.tags()` "
+            "and `.history()`."
+        ) from error
+
+
+def history(repo: Repository, snapshot: str) -> tuple[Commit, ...]:
+    """Return the commits that lead to a snapshot, newest first."""
+    return tuple(
+        Commit(
+            info.id,
+            int(info.written_at.timestamp() * 1e9),
+            info.message,
+            dict(info.metadata),
+        )
+        for info in repo.ancestry(snapshot_id=snapshot)
+    )
