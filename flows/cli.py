@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -39,6 +40,10 @@ Home = Annotated[
         envvar="CONSILIENCE_HOME",
         help="Folder with store, landing files, quarantine and reports.",
     ),
+]
+Now = Annotated[
+    datetime | None,
+    typer.Option(help="Clock to replay, in UTC; for nights that are long past."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
 
@@ -103,9 +108,10 @@ def ingest(
     dry_run: Annotated[
         bool, typer.Option(help="Check everything, write nothing.")
     ] = False,
-    move: Annotated[
-        bool, typer.Option(help="Move refused files into the quarantine.")
+    keep: Annotated[
+        bool, typer.Option(help="Copy refused files to quarantine, do not move them.")
     ] = False,
+    now: Now = None,
     json: Json = False,
 ) -> None:
     """Take delivered files into the store.
@@ -121,7 +127,7 @@ def ingest(
     with Console(json=json) as console:
         parameters = IngestParameters(
             home=home, paths=tuple(paths or ()), strict=strict,
-            dry_run=dry_run, move=move,
+            dry_run=dry_run, keep=keep, now=now,
         )  # fmt: skip
         report = flow(parameters)
         console.ingested(report, parameters.quarantine)
@@ -164,6 +170,7 @@ def nightly(
     force: Annotated[
         bool, typer.Option(help="Compute again although nothing has changed.")
     ] = False,
+    now: Now = None,
     json: Json = False,
 ) -> None:
     """Compute, check and publish one night.
@@ -179,7 +186,7 @@ def nightly(
         parameters = NightParameters(
             home=home, night=night, window=window, false_discovery=false_discovery,
             sites=tuple(site or ()), cluster=cluster, workers=workers,
-            rows_per_block=rows_per_block, ingest=ingest, force=force,
+            rows_per_block=rows_per_block, ingest=ingest, force=force, now=now,
             order="shuffled" if shuffle else "sorted",
         )  # fmt: skip
         console.done(flow(parameters))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -12,17 +13,18 @@ from flows.parameters import IngestParameters, NightParameters
 from tasks.example import (
     Aggregate,
     prepare_flights,
-    prepare_population,
     year_aggregates,
 )
 from tasks.progress import report_progress
 
-__all__ = ["DemoOutcome", "storm", "synthetic", "year"]
+__all__ = ["DemoOutcome", "storm", "year"]
 
 STORM = "2013-03-08"
 FIRST = "2013-01-01"
 LAST = "2013-12-31"
 # EWR, the worst hit airport, goes silent on the eve of the storm.
+MORNING = dt.datetime(2013, 3, 9, 7, tzinfo=dt.UTC)
+NEW_YEAR = dt.datetime(2014, 1, 1, 7, tzinfo=dt.UTC)
 HELD_BACK = (("EWR", "2013-03-07"), ("EWR", "2013-03-08"))
 
 
@@ -40,7 +42,7 @@ def storm(home: Path, *, cluster: str = "local") -> DemoOutcome:
     prepared = prepare_flights(
         home, FIRST, STORM, held_back=HELD_BACK, progress=report_progress
     )
-    ingest(IngestParameters(home=home))
+    ingest(IngestParameters(home=home, now=MORNING))
     night = nightly(
         NightParameters(home=home, night=STORM, cluster=cluster, ingest=False)
     )
@@ -53,14 +55,15 @@ def storm(home: Path, *, cluster: str = "local") -> DemoOutcome:
         ),
         night=night,
         next=f"Let EWR arrive, and run the night again:\n"
-        f"  consilience ingest {held} --home {home}\n  {again}",
+        f"  consilience ingest {held} --home {home} --now 2013-03-09T12:00:00\n  {again}",
     )
 
 
 def year(home: Path, *, cluster: str = "local") -> DemoOutcome:
     """Ingest the whole year and reproduce its reference aggregates."""
     prepared = prepare_flights(home, FIRST, LAST, progress=report_progress)
-    ingest(IngestParameters(home=home, paths=(home / "landing", home / "held-back")))
+    landed = (home / "landing", home / "held-back")
+    ingest(IngestParameters(home=home, paths=landed, now=NEW_YEAR))
     night = nightly(
         NightParameters(
             home=home, night=LAST, window=364, cluster=cluster, ingest=False
@@ -80,18 +83,4 @@ def year(home: Path, *, cluster: str = "local") -> DemoOutcome:
         ),
         night=night,
         aggregates=found,
-    )
-
-
-def synthetic(home: Path, agents: int, *, cluster: str = "local") -> DemoOutcome:
-    """Run the last of 28 nights of a seeded population with known anomalies."""
-    prepared = prepare_population(home, agents, progress=report_progress)
-    ingest(IngestParameters(home=home))
-    night = nightly(NightParameters(home=home, cluster=cluster, ingest=False))
-    return DemoOutcome(
-        lines=(
-            f"{prepared.shards} shards of {prepared.rows:,} agent nights; "
-            f"{prepared.note}",
-        ),
-        night=night,
     )

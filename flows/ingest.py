@@ -25,7 +25,8 @@ def ingest(parameters: IngestParameters) -> IngestReport:
         parameters.quarantine,
         strict=parameters.strict,
         dry_run=parameters.dry_run,
-        move=parameters.move,
+        keep=parameters.keep,
+        now=parameters.now_ns,
         batch=parameters.batch,
     )
     if report.rejected:

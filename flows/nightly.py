@@ -13,9 +13,10 @@ from pydantic import BaseModel
 
 from flows.artifacts import NightProgress, publish_report, publish_verdicts
 from flows.parameters import NightParameters
+from storage.ingest import landing_files
 from tasks.cluster import ClusterConfig, cluster_session
 from tasks.headline import headline
-from tasks.ingest import delivered, ingest_step
+from tasks.ingest import ingest_step
 from tasks.nightly import (
     CHECKS,
     baselines_step,
@@ -73,8 +74,13 @@ def nightly(parameters: NightParameters) -> NightOutcome:
     itself and writes the report.  A check that does not pass fails the run and
     publishes nothing.  A night that already stands is left as it is.
     """
-    if parameters.ingest and delivered([parameters.landing]):
-        ingest_step(str(parameters.store), (parameters.landing,), parameters.quarantine)
+    if parameters.ingest and landing_files([parameters.landing]):
+        ingest_step(
+            str(parameters.store),
+            (parameters.landing,),
+            parameters.quarantine,
+            now=parameters.now_ns,
+        )
     settings = _settings(parameters)
     plan = plan_step(settings)
     if plan.standing is not None:
@@ -143,6 +149,7 @@ def _settings(parameters: NightParameters) -> Settings:
         force=parameters.force,
         results=parameters.results(),
         quarantined=quarantined_files(parameters.quarantine),
+        now=parameters.now_ns,
     )
 
 

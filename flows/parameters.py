@@ -38,6 +38,18 @@ class _Parameters(BaseModel):
         default=Path("data"),
         description="Folder that holds store, landing files, quarantine and reports.",
     )
+    now: dt.datetime | None = Field(
+        default=None,
+        description="Clock of a replay or back-fill, ISO 8601 in UTC; empty: real time.",
+    )
+
+    @property
+    def now_ns(self) -> int | None:
+        """The replayed clock in nanoseconds UTC, None for the real one."""
+        if self.now is None:
+            return None
+        moment = self.now if self.now.tzinfo else self.now.replace(tzinfo=dt.UTC)
+        return int(moment.timestamp()) * 1_000_000_000
 
     @property
     def store(self) -> Path:
@@ -74,9 +86,9 @@ class IngestParameters(_Parameters):
     dry_run: bool = Field(
         default=False, description="Check everything and write nothing."
     )
-    move: bool = Field(
+    keep: bool = Field(
         default=False,
-        description="Move refused files into the quarantine instead of copying them.",
+        description="Copy refused files to the quarantine instead of moving them.",
     )
     batch: int = Field(
         default=64, ge=1, le=4096, description="Shards per commit, 1 to 4096."

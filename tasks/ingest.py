@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,8 +14,6 @@ from storage.store import BehaviorStore
 from tasks.progress import report_progress
 
 __all__ = ["ingest_step", "open_store"]
-
-_ENDINGS = frozenset({".parquet", ".csv", ".feather", ".arrow"})
 
 
 def open_store(url: str, schema: Schema | None = None) -> BehaviorStore:
@@ -32,17 +29,6 @@ def open_store(url: str, schema: Schema | None = None) -> BehaviorStore:
     return BehaviorStore.open(url, mode="a")
 
 
-def delivered(paths: Sequence[Path]) -> list[Path]:
-    """Files among `paths` and directly or deeper inside the folders among them."""
-    found: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            found += [p for p in path.rglob("*") if p.suffix in _ENDINGS]
-        else:
-            found.append(path)
-    return sorted(set(found))
-
-
 @task(name="ingest", cache_policy=NO_CACHE)
 def ingest_step(
     store: str,
@@ -51,25 +37,22 @@ def ingest_step(
     *,
     strict: bool = False,
     dry_run: bool = False,
-    move: bool = False,
+    keep: bool = False,
     batch: int = 64,
+    now: int | None = None,
 ) -> IngestReport:
     """Ingest every delivered file; known ones are no-ops, bad ones are quarantined."""
     report = ingest(
-        delivered(paths),
+        paths,
         open_store(store),
         strict=strict,
         dry_run=dry_run,
-        keep=not move,
+        keep=keep,
+        skip_known=True,
         batch=batch,
         quarantine=quarantine,
-        now=time.time_ns(),
+        now=now,
         progress=lambda done, total: report_progress("ingest", done, total),
     )
-    states = [receipt.state for receipt in report.receipts]
-    get_run_logger().info(
-        "%d applied, %d known, %d equivocating, %d refused",
-        states.count("applied"), states.count("duplicate"),
-        states.count("equivocation"), len(report.rejected),
-    )  # fmt: skip
+    get_run_logger().info("%r", report)
     return report

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import platform
 import time
 from collections.abc import Sequence
@@ -11,8 +12,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from stats.summary import NotEnoughData
-from storage.ingest import quarantine_list
+from storage.quarantine import quarantine_list
 from storage.schema import ShardRow
+from storage.sources import sidecar_of
 from storage.store import BehaviorStore
 from tasks.publish import Published, identity, latest
 from tasks.reconcile import default_as_of, reconcile, window
@@ -54,6 +56,7 @@ class Settings:
     force: bool = False
     results: dict[str, Any] = field(default_factory=dict)
     quarantined: dict[str, int] = field(default_factory=dict)
+    now: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,8 @@ def decide(settings: Settings) -> Plan:
                 f"nightly: the store {settings.store} holds no shard. "
                 "Ingest data first: consilience ingest FILES."
             )
-    as_of = default_as_of(night, time.time_ns())
+    clock = settings.now
+    as_of = default_as_of(night, time.time_ns()) if clock is None else clock
     view = reconcile(
         store, night, nights=settings.window, roster=settings.sites, as_of=as_of
     )
@@ -120,10 +124,13 @@ def window_rows(store: BehaviorStore, settings: Settings, plan: Plan) -> list[Sh
 
 
 def quarantined_files(folder: Path) -> dict[str, int]:
-    """How many files lie in the quarantine, by the site that sent them."""
+    """How many files lie in the quarantine, by the site their sidecar names."""
     found: dict[str, int] = {}
     for entry in quarantine_list(folder):
-        found[entry.site] = found.get(entry.site, 0) + 1
+        sidecar = sidecar_of(entry.path)
+        header = json.loads(sidecar.read_text()) if sidecar.exists() else {}
+        site = str(header.get("site", "")) if isinstance(header, dict) else ""
+        found[site] = found.get(site, 0) + 1
     return found
 
 

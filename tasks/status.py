@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from storage.ingest import quarantine_list
+from storage.quarantine import quarantine_list
 from storage.store import BehaviorStore
 from tasks.publish import latest, published_nights
 
@@ -50,7 +50,7 @@ def home_status(home: Path) -> dict[str, Any]:
             if run is not None
         ],
         "quarantine": [
-            {"file": str(e.file), "reason": e.reason, "what": e.message}
+            {"file": str(e.path), "reason": e.error.reason, "what": str(e.error)}
             for e in quarantine_list(home / "quarantine")
         ],
     }
