@@ -17,7 +17,7 @@ from storage.errors import Rejected
 from storage.quarantine import Quarantined, quarantine_file, quarantine_list
 from storage.records import ShardKey, ShardRow, Version
 from storage.shards import Receipt, Shard, plan, write_shards
-from storage.sources import SUFFIXES, read_header, sidecar_of
+from storage.sources import SUFFIXES, read_header, sidecar_of, stated_site
 from storage.staging import Staged, stage, with_version
 from storage.store import BehaviorStore
 
@@ -207,7 +207,8 @@ class _Work:
         except Rejected as error:
             self.rejected.append(error)
             if quarantine:
-                quarantine_file(file, error, self.quarantine, keep=self.keep)
+                site = stated_site(file, self.options)
+                quarantine_file(file, error, self.quarantine, site=site, keep=self.keep)
             return None
 
     def _stated(

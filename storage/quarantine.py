@@ -17,14 +17,35 @@ _REASON = ".reason.json"
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """A refused file: where it lies now, and why."""
+    """A refused file.
 
-    path: Path
+    Attributes
+    ----------
+    file : Path
+        Where it lies now.
+    site : str
+        Who sent it, as its header says; ``unknown`` when that is not readable.
+    error : Rejected
+        Why.
+    """
+
+    file: Path
+    site: str
     error: Rejected
+
+    @property
+    def reason(self) -> str:
+        """Reason code."""
+        return self.error.reason
+
+    @property
+    def message(self) -> str:
+        """The whole reason as text."""
+        return str(self.error)
 
 
 def quarantine_file(
-    path: Path, error: Rejected, folder: Path, *, keep: bool = False
+    path: Path, error: Rejected, folder: Path, *, site: str = "", keep: bool = False
 ) -> Path:
     """Move a file and its sidecar to ``folder/<reason>/`` and write the reason.
 
@@ -34,6 +55,8 @@ def quarantine_file(
         The landing file; when it does not exist, only the reason is written.
     error : Rejected
     folder : Path
+    site : str
+        Who sent it; empty when that is not known.
     keep : bool
         Copy instead of moving.
 
@@ -46,7 +69,10 @@ def quarantine_file(
     target.mkdir(parents=True, exist_ok=True)
     place = _free(target, path)
     place.with_name(f"{place.name}{_REASON}").write_text(
-        json.dumps(error.as_dict(), indent=2, ensure_ascii=False) + "\n"
+        json.dumps(
+            error.as_dict() | {"site": site or "unknown"}, indent=2, ensure_ascii=False
+        )
+        + "\n"
     )
     for old, new in ((sidecar_of(path), sidecar_of(place)), (path, place)):
         if old.exists():
@@ -79,5 +105,6 @@ def quarantine_list(folder: Path) -> tuple[Quarantined, ...]:
     for file in sorted(folder.rglob(f"*{_REASON}")):
         fields = json.loads(file.read_text())
         path = file.with_name(file.name.removesuffix(_REASON))
-        found.append(Quarantined(path, Rejected.from_dict(fields)))
+        site = str(fields.get("site", "unknown"))
+        found.append(Quarantined(path, site, Rejected.from_dict(fields)))
     return tuple(found)

@@ -132,6 +132,9 @@ class Schema:
     complete_rows : bool
         A row with any missing feature has all of them set missing; it still counts
         as present.
+    historical : bool
+        The nights lie in the past on purpose (an archive, an example): a night may be
+        any time before now.  Otherwise one far from now is refused as clock skew.
 
     Raises
     ------
@@ -151,6 +154,7 @@ class Schema:
     row_noun: str = "row"
     lead: str = ""
     complete_rows: bool = True
+    historical: bool = False
 
     def __post_init__(self) -> None:
         check_name(self.dataset, column="dataset", source="Schema")

@@ -17,7 +17,14 @@ import pyarrow.parquet
 from storage.errors import Rejected
 from storage.records import Version
 
-__all__ = ["SUFFIXES", "Header", "read_header", "read_table", "sidecar_of"]
+__all__ = [
+    "SUFFIXES",
+    "Header",
+    "read_header",
+    "read_table",
+    "sidecar_of",
+    "stated_site",
+]
 
 SUFFIXES = (".parquet", ".csv", ".feather", ".arrow")
 """Endings of landing files."""
@@ -158,6 +165,14 @@ def read_header(
         fields |= _json(sidecar.read_bytes(), str(sidecar))
     fields |= {name: value for name, value in options.items() if value is not None}
     return _header(fields, str(sidecar if sidecar.exists() else path))
+
+
+def stated_site(path: Path, options: Mapping[str, Any]) -> str:
+    """Site that options or the sidecar name; empty when neither can be read."""
+    try:
+        return read_header(path, None, options).site or ""
+    except Rejected:
+        return ""
 
 
 def _json(data: bytes, source: str) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def stage(
     header = read_header(path, table, options or {})
     key = _key(header, table, schema, source)
     event_end = _event_end(header, key, source)
-    check_clock(key.night, event_end, now, source)
+    check_clock(key.night, event_end, now, source, historical=schema.historical)
     data = shard_from_table(table, schema, source)
     if _fingerprint(path) != before:
         raise Rejected(
@@ -190,8 +190,12 @@ def _event_end(header: Header, key: ShardKey, source: str) -> int:
     return header.event_end
 
 
-def check_clock(night: str, event_end: int, now: int, source: str) -> None:
+def check_clock(
+    night: str, event_end: int, now: int, source: str, *, historical: bool = False
+) -> None:
     """Refuse events that end in the future, and nights far from now.
+
+    Nights of a historical dataset may be as old as they are.
 
     Raises
     ------
@@ -208,14 +212,15 @@ def check_clock(night: str, event_end: int, now: int, source: str) -> None:
             remedy="Check the clocks of the site and of this machine.",
         )
     away = (now - _midnight(night)) // _DAY
-    if abs(away) > _NIGHTS:
+    if abs(away) > _NIGHTS and not (historical and away > 0):
         raise Rejected(
             "clock-skew",
             source=source,
             column="night",
             value=f"{night}, {away} days before now",
             expected=f"within {_NIGHTS} days of now",
-            remedy="For a replay or a back-fill, give the replayed time as now.",
+            remedy="In a replay give the replayed time as now; for an archive declare "
+            "the dataset historical in its schema.",
         )
 
 
