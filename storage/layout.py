@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 from zarr.abc.store import Store
 
 from storage.arrays import NamedArray, group_attributes, write_group
-from storage.errors import NotFound, StoreFormat
+from storage.errors import NotFound, StorageError, StoreFormat
 from storage.records import ShardData, ShardKey, Version
 from storage.schema import Schema
 
 __all__ = [
     "ARRAYS",
     "LAYOUT",
+    "chunk_rows",
+    "cut",
     "parents",
     "read_preamble",
     "shard_arrays",
@@ -30,6 +32,7 @@ ARRAYS = ("values", "count", "agent_id", "entity", "team", "team_name")
 """Arrays of a shard."""
 CHUNK_N = "chunk_n"
 """Attribute of ``count``: rows present in each chunk, so that a part can be checked."""
+_CHUNK_BYTES = 16 * 2**20
 _ROOTS = ("schema", "shards", "summaries", "runs")
 
 
@@ -46,6 +49,27 @@ def parents(paths: Iterable[str]) -> list[str]:
         parts = path.split("/")
         found.update("/".join(parts[:depth]) for depth in range(1, len(parts)))
     return sorted(found)
+
+
+def chunk_rows(schema: Schema) -> int:
+    """Agents whose raw values fill about 16 MiB."""
+    row = len(schema.times) * len(schema.features) * np.dtype(schema.dtype).itemsize
+    return max(1, _CHUNK_BYTES // row)
+
+
+def cut(length: int, step: int) -> tuple[slice, ...]:
+    """Cut an axis into slices of `step`, the last one shorter.
+
+    Raises
+    ------
+    StorageError
+        When `step` is below 1.
+    """
+    if step < 1:
+        raise StorageError(f"blocks of {step} rows. Give 1 or more.")
+    return tuple(
+        slice(start, min(start + step, length)) for start in range(0, length, step)
+    )
 
 
 async def write_preamble(store: Store, schema: Schema, rows_per_chunk: int) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 from icechunk import IcechunkError, IcechunkStore, Repository, Session
 
-from storage.errors import NotFound
+from storage.errors import NotFound, StorageError
 
-__all__ = ["Commit", "Transaction", "history", "session_at"]
+__all__ = ["Commit", "Transaction", "history", "session_at", "set_tag"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +62,20 @@ def history(repo: Repository, snapshot: str) -> tuple[Commit, ...]:
         )
         for info in repo.ancestry(snapshot_id=snapshot)
     )
+
+
+def set_tag(repo: Repository, url: str, name: str, snapshot: str) -> None:
+    """Give a snapshot a name for good.
+
+    Raises
+    ------
+    StorageError
+        When the name is, or ever was, taken.
+    """
+    try:
+        repo.create_tag(name, snapshot_id=snapshot)
+    except IcechunkError as error:
+        raise StorageError(
+            f"store {url}: tag {name!r} cannot be set: {str(error).strip()[:120]}. "
+            "Choose a name that was never used."
+        ) from error

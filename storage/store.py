@@ -9,21 +9,18 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-import numpy as np
-from icechunk import IcechunkError, IcechunkStore, Repository, Session
+from icechunk import IcechunkStore, Repository, Session
 
 from storage import ledger, repository
 from storage.arrays import run
 from storage.errors import Conflict, StorageError
-from storage.layout import read_preamble, write_preamble
+from storage.layout import chunk_rows, cut, read_preamble, write_preamble
 from storage.reading import read_rows, read_shard
 from storage.records import ShardData, ShardRow
 from storage.schema import Schema
-from storage.snapshots import Commit, Transaction, history, session_at
+from storage.snapshots import Commit, Transaction, history, session_at, set_tag
 
 __all__ = ["BehaviorStore", "Commit", "StoreHandle", "Transaction"]
-
-_CHUNK_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +86,8 @@ class BehaviorStore:
         StorageError
             When a store exists there.
         """
-        row = len(schema.times) * len(schema.features) * np.dtype(schema.dtype).itemsize
-        rows = max(1, _CHUNK_BYTES // row) if rows_per_chunk is None else rows_per_chunk
-        if rows < 1:
-            raise StorageError(
-                f"BehaviorStore.create: rows_per_chunk is {rows}. Give 1 or more."
-            )
+        rows = chunk_rows(schema) if rows_per_chunk is None else rows_per_chunk
+        cut(0, rows)
         repo = repository.create_repository(str(url))
 
         def write(store: IcechunkStore) -> None:
@@ -203,13 +196,7 @@ class BehaviorStore:
 
     def blocks(self, row: ShardRow, rows: int | None = None) -> tuple[slice, ...]:
         """Cut the agents of a shard into slices of `rows` (None: as chunks lie)."""
-        step = self.rows_per_chunk if rows is None else rows
-        if step < 1:
-            raise StorageError(f"BehaviorStore.blocks: rows is {step}. Give 1 or more.")
-        return tuple(
-            slice(start, min(start + step, row.agents))
-            for start in range(0, row.agents, step)
-        )
+        return cut(row.agents, self.rows_per_chunk if rows is None else rows)
 
     def read_block(self, row: ShardRow, block: slice) -> ShardData:
         """Read some agents of a shard; only the chunks they lie in are touched.
@@ -296,13 +283,7 @@ class BehaviorStore:
             When the name is taken.
         """
         self.require_writable()
-        try:
-            self._repository.create_tag(name, snapshot_id=snapshot or self.snapshot)
-        except IcechunkError as error:
-            raise StorageError(
-                f"store {self.url}: tag {name!r} cannot be set: "
-                f"{str(error).strip()[:120]}. Choose a name that was never used."
-            ) from error
+        set_tag(self._repository, self.url, name, snapshot or self.snapshot)
 
     def tags(self) -> tuple[str, ...]:
         """Names of all tags, sorted."""

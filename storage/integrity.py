@@ -1,0 +1,128 @@
+"""Compare what is stored with what the ledger says of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from storage.errors import StorageError
+from storage.layout import shard_path
+from storage.ledger import scan
+from storage.records import ShardData, ShardRow
+from storage.schema import canonical_order
+from storage.store import BehaviorStore
+
+__all__ = ["Finding", "verify"]
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it should be.
+
+    Attributes
+    ----------
+    object : str
+        Path of what was looked at.
+    check : str
+        ``row``, ``arrays``, ``order``, ``ledger`` or ``tag``.
+    expected, found : str
+    """
+
+    object: str
+    check: str
+    expected: str
+    found: str
+
+
+def verify(
+    store: BehaviorStore, rows: Iterable[ShardRow] | None = None, full: bool = False
+) -> tuple[Finding, ...]:
+    """Look for damage; nothing is repaired.
+
+    Parameters
+    ----------
+    store : BehaviorStore
+    rows : iterable of ShardRow, optional
+        Shards to read.  None reads all, compares the ledger with a listing of
+        everything, and resolves the tags.
+    full : bool
+        Also compare the SHA-256 of every shard read.
+
+    Returns
+    -------
+    tuple of Finding
+        Empty when everything is as it should be.  A damaged shard is to be sent again.
+    """
+    findings: list[Finding] = []
+    if rows is None:
+        findings += _ledger(store) + _tags(store)
+        rows = store.shards()
+    for row in rows:
+        findings += _row(row)
+        try:
+            data = store.read(row, verify=full)
+        except StorageError as error:
+            expected = f"n = {row.n}, {row.chunk_count} chunks, {row.sha256[:12]}"
+            findings.append(Finding(row.path, "arrays", expected, str(error)))
+        else:
+            findings += _order(row, data)
+    return tuple(findings)
+
+
+def _row(row: ShardRow) -> list[Finding]:
+    """Check that a ledger row is well formed and lies where its identity says."""
+    out = []
+    places = (
+        shard_path(row.key, row.version),
+        shard_path(row.key, row.version, row.sha256),
+    )
+    if row.path not in places:
+        out.append(Finding(row.path, "row", places[0], row.path))
+    if _SHA256.fullmatch(row.sha256) is None:
+        out.append(Finding(row.path, "row", "64 hexadecimal digits", row.sha256))
+    if row.kind != "data":
+        out.append(Finding(row.path, "row", "kind data", row.kind))
+    if not 0 <= max(row.observed, default=0) <= row.n:
+        expected = f"at most n = {row.n} observed"
+        out.append(Finding(row.path, "row", expected, str(row.observed)))
+    return out
+
+
+def _order(row: ShardRow, data: ShardData) -> list[Finding]:
+    """Check that agents are distinct and lie in (team, agent) order."""
+    out = []
+    if canonical_order(data) is not None:
+        expected = "agents sorted by (team, agent)"
+        out.append(Finding(row.path, "order", expected, "another order"))
+    distinct = len(np.unique(data.agents))
+    if distinct != len(data.agents):
+        expected = f"{len(data.agents)} distinct agents"
+        out.append(Finding(row.path, "order", expected, str(distinct)))
+    return out
+
+
+def _ledger(store: BehaviorStore) -> list[Finding]:
+    """Compare rows found through the history with a listing of everything."""
+    listed = {row.path: row for row in scan(store.reader)}
+    known = {row.path: row for row in store.shards()}
+    return [
+        Finding(path, "ledger", str(listed.get(path)), str(known.get(path)))
+        for path in sorted({*listed, *known})
+        if listed.get(path) != known.get(path)
+    ]
+
+
+def _tags(store: BehaviorStore) -> list[Finding]:
+    """Open the snapshot of every tag."""
+    out = []
+    for name in store.tags():
+        try:
+            store.at(name)
+        except StorageError as error:
+            out.append(Finding(name, "tag", "a snapshot", str(error)))
+    return out
