@@ -1,0 +1,241 @@
+"""Which shard versions are known: a lattice, so arrival order cannot matter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple, dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stats.ledger_columns import COLUMNS, Columns, decode, encode, sort_unique
+from stats.summary import InvalidInput, digest
+
+__all__ = ["KINDS", "LedgerEntry", "ShardLedger"]
+
+KINDS = ("data", "manifest", "retraction")
+_KEY = ("dataset", "site", "night", "part")
+_VERSION = ("epoch", "seq")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LedgerEntry:
+    """One shard version, as announced by its site.
+
+    Attributes
+    ----------
+    dataset, site, night, part : str
+        The key.
+    epoch, seq : int
+        The version; compared in this order.  epoch in [0, 2³¹), seq in [0, 2⁵³).
+    sha256 : str
+        Of the canonical bytes, 64 hexadecimal digits.
+    kind : {"data", "manifest", "retraction"}
+    n : int
+        Rows present.
+
+    Raises
+    ------
+    InvalidInput
+        For a version, hash, kind or count outside these ranges, or text with a NUL.
+    """
+
+    dataset: str
+    site: str
+    night: str
+    part: str
+    epoch: int
+    seq: int
+    sha256: str
+    kind: str
+    n: int
+
+    def __post_init__(self) -> None:
+        problem = _problem(self)
+        if problem:
+            raise InvalidInput(
+                f"LedgerEntry {self.site}/{self.night}/{self.part}: {problem} "
+                "Reject the shard at ingest."
+            )
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """(dataset, site, night, part)."""
+        return self.dataset, self.site, self.night, self.part
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """(epoch, seq)."""
+        return self.epoch, self.seq
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ShardLedger:
+    """Set of shard versions; merging is set union.
+
+    Attributes
+    ----------
+    columns : mapping of str to array, each of length n
+        The fields of `LedgerEntry`, sorted by key, version, hash, kind and n; no row
+        twice.  Text is fixed-width unicode, hashes are 32 bytes a row.
+
+    Notes
+    -----
+    Union is associative, commutative and idempotent: duplicates, reordering, stale
+    versions and partial exchanges between replicas leave the same bytes.  What counts
+    is derived, never stored: the winner of a key is its highest version, if exactly one
+    content claims it and it is data.  Nothing orders by arrival or by a clock, and
+    nothing is ever deleted.
+
+    Examples
+    --------
+    >>> one = LedgerEntry("d", "s", "2013-03-08", "0", 0, 1, "0" * 64, "data", 5)
+    >>> ledger = ShardLedger.from_entries([one, one])
+    >>> ledger, len(ledger.merge(ledger).entries())
+    (ShardLedger: n=1 | keys=1 | quarantined=0, 1)
+    """
+
+    columns: Columns
+
+    exact: ClassVar[bool] = True
+    state_version: ClassVar[int] = 1
+
+    @classmethod
+    def from_entries(cls, entries: Iterable[LedgerEntry] = ()) -> Self:
+        """Collect entries, in any order, any of them more than once."""
+        rows = [astuple(entry) for entry in entries]
+        lists = dict(zip(COLUMNS, zip(*rows, strict=True), strict=True)) if rows else {}
+        return cls(
+            sort_unique({name: _column(name, lists.get(name, ())) for name in COLUMNS})
+        )
+
+    def __len__(self) -> int:
+        return len(self.columns["seq"])
+
+    def __repr__(self) -> str:
+        keys = int(self._starts(_KEY).sum())
+        spoilt = len({entry.key for entry in self.quarantined()})
+        return f"ShardLedger: n={len(self):_} | keys={keys:_} | quarantined={spoilt:_}"
+
+    def empty(self) -> Self:
+        """Nothing known."""
+        return type(self).from_entries()
+
+    def merge(self, other: Self) -> Self:
+        """Know what either knows."""
+        return self._merge_many([self, other])
+
+    @classmethod
+    def _merge_many(cls, items: Iterable[Self]) -> Self:
+        many = list(items)
+        joined = {c: np.concatenate([m.columns[c] for m in many]) for c in COLUMNS}
+        return cls(sort_unique(joined))
+
+    def entries(self) -> tuple[LedgerEntry, ...]:
+        """Every known version, sorted by key, version and content."""
+        return self._take(np.ones(len(self), dtype=bool))
+
+    def winners(self) -> tuple[LedgerEntry, ...]:
+        """Return what counts, sorted by key: at most one entry a key.
+
+        The highest version, if exactly one content claims it and its kind is data.  A
+        retraction or a manifest at the top means that the key contributes nothing.
+        """
+        data = self.columns["kind"] == "data"
+        return self._take(self._at_top() & (self._contents() == 1) & data)
+
+    def quarantined(self) -> tuple[LedgerEntry, ...]:
+        """Entries of keys whose highest version has two or more contents.
+
+        Choosing one would let arrival order decide, so none counts until the site
+        issues a higher version.
+        """
+        return self._take(self._at_top() & (self._contents() > 1))
+
+    def superseded(self) -> tuple[LedgerEntry, ...]:
+        """Entries below the highest version of their key."""
+        return self._take(~self._at_top())
+
+    def equivocations(self) -> tuple[LedgerEntry, ...]:
+        """Every entry that shares its version with another content, also below the top.
+
+        Proof against the site, whether or not it changes what counts.
+        """
+        return self._take(self._contents() > 1)
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Numbers only: integer columns, hashes (n, 32), text as codes and labels."""
+        return encode(self.columns)
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Restore what `to_arrays` gave.
+
+        Raises
+        ------
+        InvalidInput
+            When arrays are missing, of unequal length or hold what no entry may hold.
+        """
+        ledger = cls(sort_unique(decode(arrays)))
+        ledger.entries()  # every row is checked as an entry
+        return ledger
+
+    def digest(self) -> str:
+        """SHA-256 of everything known, hexadecimal."""
+        return digest(self)
+
+    def _starts(self, names: tuple[str, ...]) -> NDArray[np.bool_]:
+        """Rows at which any of the columns differs from the row before."""
+        start = np.zeros(len(self), dtype=bool)
+        start[:1] = True
+        for name in names:
+            column = self.columns[name]
+            start[1:] |= column[1:] != column[:-1]
+        return start
+
+    def _contents(self) -> NDArray[np.int64]:
+        """How many contents claim the version of each row."""
+        version = np.cumsum(self._starts((*_KEY, *_VERSION))) - 1
+        found: NDArray[np.int64] = np.bincount(version)[version]
+        return found
+
+    def _at_top(self) -> NDArray[np.bool_]:
+        """Rows at the highest version of their key."""
+        key = np.cumsum(self._starts(_KEY)) - 1
+        version = np.cumsum(self._starts((*_KEY, *_VERSION))) - 1
+        highest = np.zeros(len(self), dtype=np.int64)
+        np.maximum.at(highest, key, version)
+        top: NDArray[np.bool_] = highest[key] == version
+        return top
+
+    def _take(self, keep: NDArray[np.bool_]) -> tuple[LedgerEntry, ...]:
+        kept = {name: column[keep] for name, column in self.columns.items()}
+        kept["sha256"] = np.array(
+            [row.tobytes().hex() for row in kept["sha256"]], dtype=np.str_
+        )
+        rows = zip(*(kept[name].tolist() for name in COLUMNS), strict=True)
+        return tuple(LedgerEntry(*row) for row in rows)
+
+
+def _column(name: str, values: tuple[Any, ...]) -> NDArray[Any]:
+    if name == "sha256":
+        data = b"".join(bytes.fromhex(value) for value in values)
+        return np.frombuffer(data, dtype=np.uint8).reshape(len(values), 32)
+    integer = name in ("epoch", "seq", "n")
+    return np.array(values, dtype=np.int64 if integer else np.str_)
+
+
+def _problem(entry: LedgerEntry) -> str:
+    """Return what is wrong with an entry, or nothing."""
+    text = (*entry.key, entry.kind)
+    if any("\0" in part for part in text):
+        return "a name holds a NUL character."
+    if not (0 <= entry.epoch < 2**31 and 0 <= entry.seq < 2**53):
+        return f"version ({entry.epoch}, {entry.seq}) is outside [0, 2^31) x [0, 2^53)."
+    digits = set(entry.sha256) <= set("0123456789abcdef")
+    if len(entry.sha256) != 64 or not digits:
+        return f"sha256 {entry.sha256!r} is not 64 lower-case hexadecimal digits."
+    if entry.kind not in KINDS:
+        return f"kind {entry.kind!r} is not one of {', '.join(KINDS)}."
+    return "" if 0 <= entry.n < 2**62 else f"n {entry.n} is not a count."

@@ -1,0 +1,82 @@
+"""Sorted columns of a ledger: one order, one set of bytes, no object per row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stats.summary import InvalidInput
+
+__all__ = ["COLUMNS", "Columns", "decode", "encode", "sort_unique"]
+
+Columns = dict[str, NDArray[Any]]
+
+TEXT = ("dataset", "site", "night", "part", "kind")
+INTEGERS = ("epoch", "seq", "n")
+# Sort order, most significant first; also the order of the fields of an entry.
+COLUMNS = ("dataset", "site", "night", "part", "epoch", "seq", "sha256", "kind", "n")
+
+
+def sort_unique(columns: Columns) -> Columns:
+    """Sort rows by all columns, most significant first, and drop repeated rows."""
+    n = len(columns["seq"])
+    hashes = np.ascontiguousarray(columns["sha256"])
+    words = hashes.view(">u8").astype(np.uint64).reshape(n, 4)
+    keys: list[NDArray[Any]] = []
+    for name in COLUMNS:
+        keys.extend(words.T if name == "sha256" else (columns[name],))
+    order = np.lexsort(keys[::-1])
+    fresh = np.zeros(n, dtype=bool)
+    fresh[:1] = True
+    for key in keys:
+        ordered = key[order]
+        fresh[1:] |= ordered[1:] != ordered[:-1]
+    return {name: columns[name][order][fresh] for name in COLUMNS}
+
+
+def encode(columns: Columns) -> dict[str, NDArray[Any]]:
+    """Columns as numbers: text becomes codes into sorted labels (JSON)."""
+    out: dict[str, NDArray[Any]] = {"sha256": columns["sha256"]}
+    for name in INTEGERS:
+        out[name] = columns[name]
+    for name in TEXT:
+        labels, codes = np.unique(columns[name], return_inverse=True)
+        text = json.dumps(labels.tolist(), separators=(",", ":"))
+        out[f"{name}.labels"] = np.frombuffer(text.encode(), dtype=np.uint8)
+        out[name] = codes.astype(np.int64)
+    return out
+
+
+def decode(arrays: Mapping[str, NDArray[Any]]) -> Columns:
+    """Restore what `encode` gave.
+
+    Raises
+    ------
+    InvalidInput
+        When arrays are missing, of unequal length, or codes have no label.
+    """
+    try:
+        n = len(arrays["seq"])
+        out: Columns = {"sha256": np.asarray(arrays["sha256"], dtype=np.uint8)}
+        for name in INTEGERS:
+            out[name] = np.asarray(arrays[name], dtype=np.int64)
+        for name in TEXT:
+            labels = json.loads(np.asarray(arrays[f"{name}.labels"]).tobytes().decode())
+            table = np.array([str(label) for label in labels], dtype=np.str_)
+            codes = np.asarray(arrays[name], dtype=np.int64)
+            if codes.size and codes.min() < 0:
+                raise IndexError(f"{name} holds code {codes.min()}")
+            out[name] = table[codes]
+        shapes = {out[name].shape for name in COLUMNS if name != "sha256"}
+        if shapes != {(n,)} or out["sha256"].shape != (n, 32):
+            raise ValueError(f"columns of shapes {sorted(shapes)}, n = {n}")
+    except (KeyError, ValueError, IndexError) as error:
+        raise InvalidInput(
+            f"ShardLedger.from_arrays: not the state of a ledger ({error}). "
+            "Build the ledger again from the store."
+        ) from error
+    return out
