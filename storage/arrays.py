@@ -262,12 +262,27 @@ async def group_attributes(store: Store, path: str) -> dict[str, Any]:
     ------
     NotFound
         When there is no group.
+    Corrupt
+        When the snapshot is damaged.
     """
-    key = f"{path}/zarr.json" if path else "zarr.json"
-    found = await store.get(key, _PROTOTYPE)
+    found = await _document_at(store, path)
     if found is None:
         raise NotFound(f"{path or '/'}: no such group. Check the name and snapshot.")
-    return dict(json.loads(found.to_bytes()).get("attributes", {}))
+    return dict(found.get("attributes", {}))
+
+
+async def _document_at(store: Store, path: str) -> dict[str, Any] | None:
+    """Metadata document of a node; None without one."""
+    try:
+        found = await store.get(
+            f"{path}/zarr.json" if path else "zarr.json", _PROTOTYPE
+        )
+    except IcechunkError as error:
+        raise Corrupt(
+            f"{path or '/'}: metadata cannot be read: {str(error).strip()[:200]}. "
+            "Run `consilience verify` and restore the store from a copy."
+        ) from error
+    return None if found is None else dict(json.loads(found.to_bytes()))
 
 
 async def open_arrays(
@@ -279,6 +294,8 @@ async def open_arrays(
     ------
     NotFound
         When one of them does not exist.
+    Corrupt
+        When the snapshot is damaged.
     """
     keys = [f"{path}/{name}" for name in names]
     found = await asyncio.gather(
@@ -288,7 +305,7 @@ async def open_arrays(
     for name, key, document in zip(names, keys, found, strict=True):
         if document is None:
             raise NotFound(f"{key}: no such array. Check the name and the snapshot.")
-        metadata = ArrayV3Metadata.from_dict(json.loads(document.to_bytes()))
+        metadata = ArrayV3Metadata.from_dict(document)
         array = zarr.AsyncArray(metadata, StorePath(store, key), config=_CONFIG)
         out[name] = Stored(key, array)
     return out

@@ -132,5 +132,5 @@ def shard_arrays(data: ShardData, rows_per_chunk: int) -> dict[str, NamedArray]:
         "agent_id": along(data.agents, values[:1]),
         "entity": along(data.entities, values[:1]),
         "team": along(data.team, values[:1]),
-        "team_name": NamedArray(data.team_names, ("team",)),
+        "team_name": NamedArray(data.team_names, ("team_name",)),
     }

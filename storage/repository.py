@@ -30,6 +30,7 @@ from icechunk import (
 from storage.errors import Conflict, Locked, NotFound, StorageError, StoreFormat
 
 __all__ = [
+    "absolute",
     "commit",
     "create_repository",
     "local_path",
@@ -63,6 +64,12 @@ def local_path(url: str) -> Path | None:
             f"store {url}: unknown scheme {parts.scheme!r}. Give a path, file:// or s3://."
         )
     return Path(url)
+
+
+def absolute(url: str) -> str:
+    """Address that holds in every process: a local path becomes absolute."""
+    path = local_path(str(url))
+    return str(url) if path is None else str(path.absolute())
 
 
 def _storage(url: str) -> icechunk.Storage:

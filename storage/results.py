@@ -101,6 +101,7 @@ def write_results(
 
 def _named(path: str, items: Mapping[str, Labelled]) -> dict[str, NamedArray]:
     out = {}
+    sizes: dict[str, int] = {}
     for name, (dims, values, attributes) in items.items():
         array = np.asarray(values)
         if len(dims) != array.ndim:
@@ -108,6 +109,12 @@ def _named(path: str, items: Mapping[str, Labelled]) -> dict[str, NamedArray]:
                 f"write_results: {path}/{name} has {array.ndim} axes and names "
                 f"{dims} for them. Give one name per axis."
             )
+        for dim, size in zip(dims, array.shape, strict=True):
+            if sizes.setdefault(dim, size) != size:
+                raise StorageError(
+                    f"write_results: axis {dim!r} of {path}/{name} has length {size}, "
+                    f"elsewhere in {path} {sizes[dim]}. Give them different names."
+                )
         fields = _checked(f"{path}/{name}", attributes)
         out[name] = NamedArray(array, tuple(dims), fields, _chunks(array))
     return out

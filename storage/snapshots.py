@@ -7,7 +7,7 @@ from typing import Any
 
 from icechunk import IcechunkError, IcechunkStore, Repository, Session
 
-from storage.errors import NotFound, StorageError
+from storage.errors import Corrupt, NotFound, StorageError
 
 __all__ = ["Commit", "Transaction", "history", "session_at", "set_tag"]
 
@@ -38,9 +38,9 @@ def session_at(repo: Repository, url: str, snapshot: str | None) -> Session:
     NotFound
         When there is no such snapshot or tag.
     """
+    if snapshot is None:
+        return _newest(repo, url)
     try:
-        if snapshot is None:
-            return repo.readonly_session("main")
         if snapshot in repo.list_tags():
             return repo.readonly_session(tag=snapshot)
         return repo.readonly_session(snapshot_id=snapshot)
@@ -48,6 +48,16 @@ def session_at(repo: Repository, url: str, snapshot: str | None) -> Session:
         raise NotFound(
             f"store {url}: no snapshot or tag {snapshot!r}. See `BehaviorStore.tags()` "
             "and `.history()`."
+        ) from error
+
+
+def _newest(repo: Repository, url: str) -> Session:
+    try:
+        return repo.readonly_session("main")
+    except IcechunkError as error:
+        raise Corrupt(
+            f"store {url}: the newest snapshot cannot be read: "
+            f"{str(error).strip()[:200]}. Restore the store from a copy."
         ) from error
 
 

@@ -86,15 +86,16 @@ class BehaviorStore:
         StorageError
             When a store exists there.
         """
+        url = repository.absolute(url)
         rows = chunk_rows(schema) if rows_per_chunk is None else rows_per_chunk
         cut(0, rows)
-        repo = repository.create_repository(str(url))
+        repo = repository.create_repository(url)
 
         def write(store: IcechunkStore) -> None:
             run(write_preamble(store, schema, rows))
 
-        repository.commit(repo, str(url), write, "create store", {})
-        return cls.open(str(url), "a")
+        repository.commit(repo, url, write, "create store", {})
+        return cls.open(url, "a")
 
     @classmethod
     def open(
@@ -109,8 +110,9 @@ class BehaviorStore:
         StoreFormat
             When the layout is newer than this code, or not ours.
         """
-        repo = repository.open_repository(str(url))
-        return cls(str(url), repo, session_at(repo, str(url), snapshot), mode)
+        url = repository.absolute(url)
+        repo = repository.open_repository(url)
+        return cls(url, repo, session_at(repo, url, snapshot), mode)
 
     @staticmethod
     def exists(url: str) -> bool:
