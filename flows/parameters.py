@@ -40,7 +40,7 @@ class _Parameters(BaseModel):
     )
     now: dt.datetime | None = Field(
         default=None,
-        description="Clock of a replay or back-fill, ISO 8601 in UTC; empty: real time.",
+        description="Clock of a replay or back-fill, ISO 8601, UTC; empty: real time.",
     )
 
     @property

@@ -115,7 +115,7 @@ SCORE_CHECKS = (
 
 def _too_few(context: CheckContext) -> tuple[int, str]:
     nights = len({night for _, night in context.night.records})
-    return nights, f"{nights} nights: agents are not scored yet, nothing to test"
+    return 0, f"{nights} nights arrived, too few to score agents: nothing to test"
 
 
 def _tonight(context: CheckContext) -> list[tuple[ShardRow, ShardData]]:

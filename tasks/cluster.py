@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 import yaml
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, Worker, WorkerPlugin
+
+from stats.kernels import warm
 
 __all__ = ["ClusterConfig", "ClusterError", "ClusterSession", "cluster_session"]
 
@@ -129,6 +131,21 @@ class ClusterConfig:
         return cls(**entries)
 
 
+class WarmKernels(WorkerPlugin):
+    """Loads the compiled kernels on every worker before its first task.
+
+    Two threads that load them at once can break the interpreter's parser
+    (Python 3.11), and the first task of a worker would pay for it.
+    """
+
+    name = "consilience-kernels"
+
+    def setup(self, worker: Worker) -> None:
+        """Compile the kernels, or load them from the cache on disk."""
+        del worker
+        warm()
+
+
 @dataclass(slots=True)
 class ClusterSession:
     """A client that is started when first asked for and replaced when it has died."""
@@ -150,6 +167,7 @@ class ClusterSession:
         self.close()
         try:
             self._client = self._connect()
+            self._client.register_plugin(WarmKernels())
         except (OSError, TimeoutError) as error:
             self.close()
             raise ClusterError(
@@ -188,7 +206,7 @@ class ClusterSession:
                 processes=config.kind == "local",
                 memory_limit=config.memory_limit or 0,
                 dashboard_address=config.dashboard,
-                host="127.0.0.1",
+                host="127.0.0.1" if config.kind == "local" else None,
                 silence_logs=40,
             )
         client = Client(self._cluster, set_as_default=False, timeout=config.timeout)

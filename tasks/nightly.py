@@ -186,7 +186,7 @@ def publish_step(
     settings: Settings, plan: Plan, night: Night, scores: Scores, report: NightReport
 ) -> Path:
     """Write the page; publish results and identity unless a verdict failed."""
-    failed = [v for v in report.verdicts if v.outcome != "passed"]
+    failed = [v for v in report.verdicts if v.outcome in ("failed", "error")]
     if failed:
         folder = settings.reports / plan.night / "failed"
         page = write_report(report, folder, {})
@@ -196,7 +196,7 @@ def publish_step(
             f"not pass, nothing was published. {names}. The page is {page}."
         )
     folder = report_folder(settings.reports, plan.night, plan.revision)
-    page = write_report(report, folder, {})
+    page = write_report(report, folder, _neighbours(settings, plan))
     address = f"{plan.night}/r{plan.revision}/index.html"
     record = Published(
         plan.night, plan.revision, plan.run, plan.identity, plan.snapshot,
@@ -214,6 +214,14 @@ def published_summaries(store: str) -> list[dict[str, Any]]:
     opened = BehaviorStore.open(store)
     found = (latest(opened, night) for night in published_nights(opened))
     return [one.summary for one in found if one is not None]
+
+
+def _neighbours(settings: Settings, plan: Plan) -> dict[str, str]:
+    """Link of the newest published night before this one, relative to its page."""
+    store = BehaviorStore.open(settings.store)
+    nights = [night for night in published_nights(store) if night < plan.night]
+    found = latest(store, nights[-1]) if nights else None
+    return {} if found is None else {"earlier": f"../../{found.summary['page']}"}
 
 
 def _last_night(published: Published | None) -> dict[str, int]:

@@ -166,7 +166,9 @@ def _run(
     futures = client.get(graph, [roots[key] for key in keys], sync=False)
     names = {future.key: key for future, key in zip(futures, keys, strict=True)}
     try:
-        for future, summary in as_completed(futures, with_results=True):
+        for future, summary in as_completed(
+            futures, loop=client.loop, with_results=True
+        ):
             collect(names[future.key], cast("S", summary))
             future.release()
     finally:
