@@ -11,9 +11,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-import math
 from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -27,10 +26,10 @@ from zarr.core.metadata import ArrayV3Metadata
 from zarr.core.sync import sync
 from zarr.storage import StorePath
 
-from storage.errors import Corrupt, NotFound, StorageError
+from storage.errors import Corrupt, NotFound
+from storage.named import NamedArray, array_metadata
 
 __all__ = [
-    "NamedArray",
     "Stored",
     "group_attributes",
     "missing_groups",
@@ -45,38 +44,6 @@ _PROTOTYPE = default_buffer_prototype()
 _CONFIG: ArrayConfigParams = {"order": "C", "write_empty_chunks": True}
 # What a damaged chunk raises: zarr and the codecs have no common root.
 _DAMAGE = (ValueError, TypeError, RuntimeError, KeyError, IcechunkError)
-
-
-@dataclass(frozen=True, slots=True)
-class NamedArray:
-    """An array with names for its axes.
-
-    Attributes
-    ----------
-    values : array
-        bool, integer, floating or text.
-    dims : tuple of str
-        One name per axis.
-    attributes : mapping
-        Plain values.
-    chunks : tuple of int, optional
-        None keeps the array in one chunk.
-    """
-
-    values: NDArray[Any]
-    dims: tuple[str, ...]
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-    chunks: tuple[int, ...] | None = None
-
-    def grid(self) -> tuple[int, ...]:
-        """Shape of a chunk."""
-        whole = tuple(max(1, size) for size in self.values.shape)
-        return whole if self.chunks is None else self.chunks
-
-    def chunk_count(self) -> int:
-        """Chunks that must exist."""
-        pairs = zip(self.values.shape, self.grid(), strict=True)
-        return math.prod(-(-size // chunk) for size, chunk in pairs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,63 +123,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     return sync(work)
 
 
-def _data_type(values: NDArray[Any]) -> tuple[str, Any, dict[str, Any]]:
-    """Zarr name, fill value and array-to-bytes codec of a numpy array."""
-    kind = values.dtype.kind
-    little = {"name": "bytes", "configuration": {"endian": "little"}}
-    if kind in "UT":
-        return "string", "", {"name": "vlen-utf8", "configuration": {}}
-    if kind == "f":
-        return values.dtype.name, "NaN", little
-    if kind == "b":
-        return "bool", False, little
-    if kind in "iu":
-        return values.dtype.name, 0, little
-    raise StorageError(
-        f"write_group: type {values.dtype} cannot be stored, expected bool, integer, "
-        "floating or text. Convert the array."
-    )
-
-
-def _metadata(item: NamedArray) -> ArrayV3Metadata:
-    name, fill, serializer = _data_type(item.values)
-    size = 1 if name == "string" else item.values.dtype.itemsize
-    blosc: dict[str, Any] = {
-        "typesize": size,
-        "cname": "lz4",
-        "clevel": 5,
-        "shuffle": "bitshuffle",
-        "blocksize": 0,
-    }
-    return ArrayV3Metadata.from_dict(
-        {
-            "zarr_format": 3,
-            "node_type": "array",
-            "shape": list(item.values.shape),
-            "data_type": name,
-            "chunk_grid": {
-                "name": "regular",
-                "configuration": {"chunk_shape": list(item.grid())},
-            },
-            "chunk_key_encoding": {
-                "name": "default",
-                "configuration": {"separator": "/"},
-            },
-            "fill_value": fill,
-            "codecs": [
-                serializer,
-                {"name": "blosc", "configuration": blosc},
-                {"name": "crc32c"},
-            ],
-            "attributes": dict(item.attributes),
-            "dimension_names": list(item.dims),
-            "storage_transformers": [],
-        }
-    )
-
-
 async def _write_array(store: Store, path: str, item: NamedArray) -> None:
-    metadata = _metadata(item)
+    metadata = array_metadata(item)
     document = metadata.to_buffer_dict(_PROTOTYPE)["zarr.json"]
     await store.set(f"{path}/zarr.json", document)
     if item.values.size:
@@ -298,9 +210,7 @@ async def open_arrays(
         When the snapshot is damaged.
     """
     keys = [f"{path}/{name}" for name in names]
-    found = await asyncio.gather(
-        *(store.get(f"{k}/zarr.json", _PROTOTYPE) for k in keys)
-    )
+    found = await asyncio.gather(*(_document_at(store, key) for key in keys))
     out = {}
     for name, key, document in zip(names, keys, found, strict=True):
         if document is None:

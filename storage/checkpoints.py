@@ -11,7 +11,6 @@ from icechunk import IcechunkStore
 from zarr.abc.store import Store
 
 from storage.arrays import (
-    NamedArray,
     missing_groups,
     open_arrays,
     run,
@@ -19,6 +18,7 @@ from storage.arrays import (
     write_groups,
 )
 from storage.layout import parents
+from storage.named import NamedArray
 from storage.records import check_name
 from storage.store import BehaviorStore
 

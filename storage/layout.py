@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from zarr.abc.store import Store
 
-from storage.arrays import NamedArray, group_attributes, write_group
+from storage.arrays import group_attributes, write_group
 from storage.errors import NotFound, StorageError, StoreFormat
+from storage.named import NamedArray
 from storage.records import ShardData, ShardKey, Version
 from storage.schema import Schema
 

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from zarr.abc.store import Store
 
 from storage.arrays import (
-    NamedArray,
     group_attributes,
     missing_groups,
     open_arrays,
@@ -26,6 +25,7 @@ from storage.arrays import (
 )
 from storage.errors import StorageError
 from storage.layout import parents
+from storage.named import NamedArray
 from storage.store import BehaviorStore
 
 __all__ = [

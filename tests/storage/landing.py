@@ -51,7 +51,7 @@ def write(path: Path, frame: pd.DataFrame, **header: Any) -> Path:
     if path.suffix == ".csv":
         frame.to_csv(path, index=False)
     elif path.suffix == ".feather":
-        frame.to_feather(path)
+        frame.reset_index(drop=True).to_feather(path)
     else:
         frame.to_parquet(path, index=False)
     fields = {"site": "north", "night": NIGHT, "seq": 1} | header
