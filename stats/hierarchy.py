@@ -58,12 +58,17 @@ class Hierarchy:
             )
         for k, parent in enumerate(self.parents):
             above = self.parents[k + 1].size if k + 1 < len(self.parents) else None
-            if parent.size and (
-                parent.min() < 0 or (above is not None and parent.max() >= above)
-            ):
+            low, high = int(parent.min(initial=0)), int(parent.max(initial=0))
+            if parent.dtype.kind not in "iu" or parent.ndim != 1:
                 raise InvalidInput(
-                    f"Hierarchy: a {self.levels[k]} has parent {int(parent.max())} of "
-                    f"{above} at level {self.levels[k + 1]}. Every group needs one."
+                    f"Hierarchy: parents of {self.levels[k]} are {parent.dtype} of "
+                    f"shape {parent.shape}. Give one integer per group."
+                )
+            if low < 0 or (above is not None and high >= above and parent.size):
+                raise InvalidInput(
+                    f"Hierarchy: parents of {self.levels[k]} run from {low} to {high}, "
+                    f"{self.levels[k + 1]} has {above or 'any number of'} groups. "
+                    "Every group needs one parent that exists."
                 )
 
     def size(self, level: str) -> int:

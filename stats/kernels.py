@@ -103,25 +103,30 @@ def exponent_range(bits):  # type: ignore[no-untyped-def]  # compiled
 
 
 @nb.njit(cache=True, nogil=True)
-def add_values(limbs, base, cells, bits):  # type: ignore[no-untyped-def]  # compiled
-    """Add values into cells of a limb array; non-finite ones are passed over.
+def add_values(limbs, base, special, bits):  # type: ignore[no-untyped-def]  # compiled
+    """Add rows of values into one cell per column.
 
     Parameters
     ----------
     limbs : int64 array, shape (cells, K), changed in place
     base : int
         Grid index of the first limb.
-    cells : int64 array, shape (n,)
-        Target of each value; negative means none.
-    bits : uint64 array, shape (n,)
+    special : int64 array, shape (cells, 3), changed in place
+        How many values are +inf, -inf and NaN.
+    bits : uint64 array, shape (n, cells)
         Bit patterns of float64.
     """
-    for i in range(bits.size):
-        cell = cells[i]
-        if cell < 0 or ((bits[i] >> np.uint64(52)) & np.uint64(0x7FF)) == 0x7FF:
-            continue
-        m, s = _split(bits[i])
-        _add_single(limbs[cell], base, m, s, (bits[i] >> np.uint64(63)) != 0)
+    for row in range(bits.shape[0]):
+        for cell in range(bits.shape[1]):
+            b = bits[row, cell]
+            negative = (b >> np.uint64(63)) != 0
+            if ((b >> np.uint64(52)) & np.uint64(0x7FF)) != 0x7FF:
+                m, s = _split(b)
+                _add_single(limbs[cell], base, m, s, negative)
+            elif (b & _FRACTION) != 0:
+                special[cell, 2] += 1
+            else:
+                special[cell, 1 if negative else 0] += 1
 
 
 @nb.njit(cache=True, nogil=True)
@@ -233,7 +238,7 @@ def warm() -> None:
     counts = np.zeros((1, 1, 1), dtype=np.int64)
     flat: NDArray[np.int64] = np.zeros((1, 200), dtype=np.int64)
     exponent_range(bits.ravel())
-    add_values(flat, 0, groups, bits.ravel())
+    add_values(flat, 0, np.zeros((1, 3), dtype=np.int64), bits)
     for pairs in (True, False):
         add_moments(bits, groups, wide, 0, wide, 0, deep, deep, counts, pairs)
     carry(flat)

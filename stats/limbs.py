@@ -80,13 +80,6 @@ class Limbs:
         """Number of cells."""
         return int(self.limbs.shape[0])
 
-    def window(self, base: int, k: int) -> NDArray[np.int64]:
-        """Return the limbs in a window that holds this one's, as a new array."""
-        out = np.zeros((self.cells, k), dtype=np.int64)
-        at = self.base - base
-        out[:, at : at + self.limbs.shape[1]] = self.limbs
-        return out
-
     @staticmethod
     def add(items: Sequence[Limbs], signs: Sequence[int] | None = None) -> Limbs:
         """Add many arrays cell by cell; `signs` of -1 subtract."""

@@ -1,4 +1,4 @@
-"""What enters `GroupMoments`: checks, limb windows, extremes."""
+"""What enters `GroupMoments`: checks, limb windows, infinities."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stats.exact_input import as_float64, writable
 from stats.kernels import exponent_range
 from stats.summary import InvalidInput
 
-__all__ = ["check_block", "check_parent", "extremes", "windows"]
+__all__ = ["check_block", "check_parent", "count_infinite", "windows"]
+
+# A limb gains less than 2^32 per row and carries at 2^62.
+_MAX_ROWS = 1 << 29
 
 
 def windows(x: NDArray[np.float64]) -> tuple[int, int, int, int]:
@@ -35,23 +39,15 @@ def windows(x: NDArray[np.float64]) -> tuple[int, int, int, int]:
     )
 
 
-def extremes(
+def count_infinite(
     x: NDArray[np.float64], groups: NDArray[np.int64], n_groups: int
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    """Counts of +inf and -inf (g, d, 2), minimum and maximum (g, d) of every group."""
-    d = x.shape[1]
-    signs = np.zeros((n_groups, d, 2), dtype=np.int64)
-    minimum = np.full((n_groups, d), np.nan)
-    maximum = np.full((n_groups, d), np.nan)
-    kept = groups >= 0
-    # Adding +0.0 makes -0.0 and 0.0 one value, whichever comes first.
-    values, to = x[kept] + 0.0, groups[kept]
-    if np.isinf(values).any():
-        np.add.at(signs[:, :, 0], to, np.isposinf(values))
-        np.add.at(signs[:, :, 1], to, np.isneginf(values))
-    np.fmin.at(minimum, to, values)
-    np.fmax.at(maximum, to, values)
-    return signs, minimum, maximum
+) -> NDArray[np.int64]:
+    """How many values of each group are +inf and -inf, (g, d, 2)."""
+    signs = np.zeros((n_groups, x.shape[1], 2), dtype=np.int64)
+    row, feature = np.nonzero(np.isinf(x) & (groups >= 0)[:, None])
+    negative = (x[row, feature] < 0).astype(np.int64)
+    np.add.at(signs, (groups[row], feature, negative), 1)
+    return signs
 
 
 def check_block(
@@ -59,35 +55,31 @@ def check_block(
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return values as contiguous float64 and groups as int64, or refuse them."""
     x = np.asarray(values)
-    where = np.ascontiguousarray(groups, dtype=np.int64)
-    if x.ndim != 2 or where.shape != x.shape[:1]:
+    rows = np.asarray(groups)
+    if x.ndim != 2 or rows.shape != x.shape[:1] or rows.dtype.kind not in "iu":
         raise InvalidInput(
-            f"GroupMoments.from_block: values {x.shape} and groups {where.shape} do "
-            "not fit. Give (n, d) and (n,)."
+            f"GroupMoments.from_block: values {x.shape} and groups {rows.shape} of "
+            f"{rows.dtype} do not fit. Give (n, d) numbers and (n,) integers."
         )
-    if x.dtype.kind not in "biuf" or x.dtype.itemsize > 8:
+    if len(rows) > _MAX_ROWS:
         raise InvalidInput(
-            f"GroupMoments.from_block: dtype {x.dtype} does not fit float64. "
-            "Give float64, float32 or integers up to 2^53."
+            f"GroupMoments.from_block: {len(rows)} rows are more than {_MAX_ROWS}. "
+            "Split the block and merge."
         )
-    if x.dtype.kind in "iu" and x.size and np.abs(x.astype(object)).max() > 1 << 53:
-        raise InvalidInput(
-            "GroupMoments.from_block: an integer above 2^53 would lose bits. "
-            "Scale it, or split it into two features."
-        )
+    where = writable(rows, np.int64)
     if where.size and (where.min() < -1 or where.max() >= n_groups):
         raise InvalidInput(
             f"GroupMoments.from_block: groups run from {where.min()} to {where.max()}, "
             f"expected -1 to {n_groups - 1}. Encode groups first."
         )
-    return np.ascontiguousarray(x, dtype=np.float64), where
+    return as_float64(x, "GroupMoments.from_block"), where
 
 
 def check_parent(
     parent: NDArray[np.integer], n_groups: int, n_parents: int
 ) -> NDArray[np.int64]:
     """Return parents as int64, or refuse them."""
-    to = np.ascontiguousarray(parent, dtype=np.int64)
+    to = writable(np.asarray(parent), np.int64)
     if to.shape != (n_groups,):
         raise InvalidInput(
             f"GroupMoments.rollup: parent has shape {to.shape}, expected "

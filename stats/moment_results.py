@@ -1,116 +1,191 @@
-"""Read results off the exact state of `GroupMoments`; every figure is rounded once."""
+"""Read results off the exact state of group moments; every figure is rounded once."""
 
 from __future__ import annotations
-
-import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stats.extremes import Extremes
+from stats.intervals import mean_interval
 from stats.limbs import PRODUCT_UNIT, SUM_UNIT, Limbs
-from stats.rounding import quotients, ratio
+from stats.rounding import over_root, quotients, ratio
 from stats.summary import Incompatible
 
-if TYPE_CHECKING:
-    from stats.moments import GroupMoments
-
-__all__ = [
-    "correlation_of",
-    "covariance_of",
-    "mean_of",
-    "product_total_of",
-    "total_of",
-    "variance_of",
-]
+__all__ = ["MomentResults"]
 
 
-def total_of(m: GroupMoments) -> NDArray[np.float64]:
-    """Σ x per group and feature, rounded once, (g, d)."""
-    return _with_infinities(m, np.ones((m.n_groups, m.d), dtype=np.int64))
+class MomentResults:
+    """What can be read off a state of group moments; `GroupMoments` holds the state."""
+
+    __slots__ = ()
+
+    pairs: bool
+    pair_count: NDArray[np.int64]
+    sums: Limbs
+    products: Limbs
+    gaps: Limbs
+    squares: Limbs
+    infinite_signs: NDArray[np.int64]
+    range: Extremes
+
+    def __repr__(self) -> str:
+        n = int(self.count.max(axis=1, initial=0).sum())
+        return f"GroupMoments: n={n:_} | groups={self.n_groups:_} | features={self.d}"
+
+    @property
+    def n_groups(self) -> int:
+        """Number of groups."""
+        return int(self.infinite_signs.shape[0])
+
+    @property
+    def d(self) -> int:
+        """Number of features."""
+        return int(self.infinite_signs.shape[1])
+
+    @property
+    def finite_count(self) -> NDArray[np.int64]:
+        """Finite observations, (g, d)."""
+        if self.pairs:
+            return np.ascontiguousarray(np.einsum("gii->gi", self.pair_count))
+        return self.pair_count[:, :, 0]
+
+    @property
+    def infinite(self) -> NDArray[np.int64]:
+        """How many values are infinite, (g, d)."""
+        found: NDArray[np.int64] = self.infinite_signs.sum(axis=2)
+        return found
+
+    @property
+    def count(self) -> NDArray[np.int64]:
+        """Observations seen per feature, infinite ones too, (g, d)."""
+        return self.finite_count + self.infinite
+
+    @property
+    def minimum(self) -> NDArray[np.float64]:
+        """Smallest values, (g, d); NaN for nothing seen, or unknown by `subtract`."""
+        return self.range.minimum
+
+    @property
+    def maximum(self) -> NDArray[np.float64]:
+        """Largest values, (g, d); NaN for nothing seen, or unknown by `subtract`."""
+        return self.range.maximum
+
+    def total(self) -> NDArray[np.float64]:
+        """Σ x, rounded once, (g, d); infinite values count, +inf and -inf give NaN."""
+        return self._over(np.ones((self.n_groups, self.d), dtype=np.int64))
+
+    def mean(self) -> NDArray[np.float64]:
+        """Σ x / n, rounded once, (g, d); NaN for nothing seen."""
+        return self._over(self.finite_count)
+
+    def variance(self, ddof: int = 1) -> NDArray[np.float64]:
+        """(n Σx² - (Σx)²) / (n (n - ddof)), rounded once, (g, d).
+
+        NaN for n <= ddof and where a value is infinite.
+        """
+        n = self.finite_count.ravel()
+        squares, sums, unit = _aligned(_own_squares(self), self.sums)
+        counts = n.tolist()
+        tops = [k * q - s * s for k, q, s in zip(counts, squares, sums, strict=True)]
+        flat = quotients(tops, n * np.maximum(n - ddof, 0), unit)
+        out = flat.reshape(self.n_groups, self.d)
+        out[self.infinite > 0] = np.nan
+        return out
+
+    def product_total(self) -> NDArray[np.float64]:
+        """Σ x_i x_j over the rows with both, rounded once, (g, d, d); NaN for inf.
+
+        Raises
+        ------
+        Incompatible
+            When products were not kept (``pairs=False``).
+        """
+        _need_pairs(self, "product_total")
+        whole = self.products.integers()
+        unit = _exponent(self.products, PRODUCT_UNIT)
+        out = _square(self, np.array([ratio(value, 1, unit) for value in whole]))
+        return _without_infinite(self, out)
+
+    def covariance(self, ddof: int = 1) -> NDArray[np.float64]:
+        """Pairwise-complete covariances, rounded once, (g, d, d).
+
+        (n Σxy - Σx Σy) / (n (n - ddof)) over the rows that have both; NaN for n <= ddof
+        and where a value is infinite.  With missing values the matrix can be
+        indefinite.
+
+        Raises
+        ------
+        Incompatible
+            When products were not kept (``pairs=False``).
+        """
+        _need_pairs(self, "covariance")
+        i, j = np.triu_indices(self.d)
+        n = self.pair_count[:, i, j].ravel()
+        products, first, second, unit = _pair_sums(self)
+        tops = [
+            k * p - a * b
+            for k, p, a, b in zip(n.tolist(), products, first, second, strict=True)
+        ]
+        out = _square(self, quotients(tops, n * np.maximum(n - ddof, 0), unit))
+        return _without_infinite(self, out)
+
+    def correlation(self) -> NDArray[np.float64]:
+        """Pairwise-complete correlations, rounded once, |r| <= 1, (g, d, d).
+
+        NaN where a feature is constant, or infinite.  Numerator and variances use the
+        same rows, so the square of r is an exact quotient of integers.
+
+        Raises
+        ------
+        Incompatible
+            When products were not kept (``pairs=False``).
+        """
+        _need_pairs(self, "correlation")
+        i, j = np.triu_indices(self.d)
+        n = self.pair_count[:, i, j].ravel().tolist()
+        products, first, second, unit = _pair_sums(self)
+        left, right, own = _pair_squares(self)
+        # Both shifts bring to the finer of the two units; one of them is zero.
+        coarse, fine = max(own - unit, 0), max(unit - own, 0)
+        found = np.full(len(n), np.nan)
+        for c, (k, p, a, b) in enumerate(zip(n, products, first, second, strict=True)):
+            u = k * (left[c] << coarse) - (a * a << fine)
+            v = k * (right[c] << coarse) - (b * b << fine)
+            if u > 0 and v > 0:
+                found[c] = over_root((k * p - a * b) << fine, u * v)
+        return _without_infinite(self, _square(self, found))
+
+    def mean_interval(
+        self, level: float = 0.95
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Student interval of the means for independent rows, each (g, d)."""
+        return mean_interval(self.count, self.mean(), self.variance(), level)
+
+    def _over(self, denominators: NDArray[np.int64]) -> NDArray[np.float64]:
+        unit = _exponent(self.sums, SUM_UNIT)
+        flat = quotients(self.sums.integers(), denominators.ravel(), unit)
+        out = flat.reshape(self.n_groups, self.d)
+        plus, minus = np.moveaxis(self.infinite_signs > 0, 2, 0)
+        out[plus] = np.inf
+        out[minus] = -np.inf
+        out[plus & minus] = np.nan
+        return out
 
 
-def mean_of(m: GroupMoments) -> NDArray[np.float64]:
-    """Σ x / n, rounded once, (g, d); NaN for nothing seen."""
-    return _with_infinities(m, m.finite_count)
-
-
-def variance_of(m: GroupMoments, ddof: int) -> NDArray[np.float64]:
-    """(n Σx² - (Σx)²) / (n (n - ddof)), rounded once, (g, d)."""
-    n = m.finite_count.ravel()
-    diagonal = m.products.take(*_diagonal(m)) if m.pairs else m.products
-    squares, sums, unit = _aligned(diagonal, m.sums)
-    counts = n.tolist()
-    tops = [k * q - s * s for k, q, s in zip(counts, squares, sums, strict=True)]
-    out = quotients(tops, n * np.maximum(n - ddof, 0), unit).reshape(m.n_groups, m.d)
-    out[m.infinite > 0] = np.nan
-    return out
-
-
-def product_total_of(m: GroupMoments) -> NDArray[np.float64]:
-    """Σ x_i x_j over rows where both are present, rounded once, (g, d, d)."""
-    _need_pairs(m, "product_total")
-    whole = m.products.integers()
-    unit = _exponent(m.products, PRODUCT_UNIT)
-    return _square(m, np.array([ratio(value, 1, unit) for value in whole]))
-
-
-def covariance_of(m: GroupMoments, ddof: int) -> NDArray[np.float64]:
-    """Pairwise-complete covariance, rounded once, (g, d, d)."""
-    _need_pairs(m, "covariance")
-    i, j = np.triu_indices(m.d)
-    n = m.pair_count[:, i, j].ravel()
-    products, first, second, unit = _pair_sums(m)
-    tops = [
-        k * p - a * b
-        for k, p, a, b in zip(n.tolist(), products, first, second, strict=True)
-    ]
-    out = _square(m, quotients(tops, n * np.maximum(n - ddof, 0), unit))
-    bad = m.infinite > 0
-    out[bad[:, :, None] | bad[:, None, :]] = np.nan
-    return out
-
-
-def correlation_of(m: GroupMoments) -> NDArray[np.float64]:
-    """Pairwise-complete correlation with |r| <= 1, (g, d, d).
-
-    Numerator and variances use the same rows, so the square is an exact quotient of
-    integers; one rounding, one square root.
-    """
-    _need_pairs(m, "correlation")
-    i, j = np.triu_indices(m.d)
-    n = m.pair_count[:, i, j].ravel().tolist()
-    products, first, second, unit = _pair_sums(m)
-    left, right, own = _pair_squares(m)
-    # Both shifts bring to the finer of the two units; one of them is zero.
-    coarse, fine = max(own - unit, 0), max(unit - own, 0)
-    found = np.full(len(n), np.nan)
-    for c, (k, p, a, b) in enumerate(zip(n, products, first, second, strict=True)):
-        u = k * (left[c] << coarse) - (a * a << fine)
-        v = k * (right[c] << coarse) - (b * b << fine)
-        if u > 0 and v > 0:
-            top = (k * p - a * b) << fine
-            found[c] = math.copysign(math.sqrt(ratio(top * top, u * v, 0)), top)
-    out = _square(m, found)
-    bad = m.infinite > 0
-    out[bad[:, :, None] | bad[:, None, :]] = np.nan
-    return out
-
-
-def _with_infinities(
-    m: GroupMoments, denominators: NDArray[np.int64]
+def _without_infinite(
+    m: MomentResults, out: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    unit = _exponent(m.sums, SUM_UNIT)
-    flat = quotients(m.sums.integers(), denominators.ravel(), unit)
-    out = flat.reshape(m.n_groups, m.d)
-    plus, minus = m.infinite_signs[:, :, 0] > 0, m.infinite_signs[:, :, 1] > 0
-    out[plus] = np.inf
-    out[minus] = -np.inf
-    out[plus & minus] = np.nan
+    bad = m.infinite > 0
+    out[bad[:, :, None] | bad[:, None, :]] = np.nan
     return out
 
 
-def _need_pairs(m: GroupMoments, verb: str) -> None:
+def _own_squares(m: MomentResults) -> Limbs:
+    """Σx_i² as g * d cells."""
+    return m.products.take(*_diagonal(m)) if m.pairs else m.products
+
+
+def _need_pairs(m: MomentResults, verb: str) -> None:
     if not m.pairs:
         raise Incompatible(
             f"GroupMoments.{verb}: products of different features were not kept "
@@ -122,7 +197,7 @@ def _exponent(limbs: Limbs, unit: int) -> int:
     return unit + 32 * limbs.base
 
 
-def _diagonal(m: GroupMoments) -> tuple[NDArray[np.int64], int]:
+def _diagonal(m: MomentResults) -> tuple[NDArray[np.int64], int]:
     """Positions of x_i² among the products, as an index of single cells."""
     d = m.d
     wide = d * (d + 1) // 2
@@ -134,15 +209,18 @@ def _diagonal(m: GroupMoments) -> tuple[NDArray[np.int64], int]:
 def _aligned(products: Limbs, sums: Limbs) -> tuple[list[int], list[int], int]:
     """Bring products and squares of sums to one unit: products first."""
     p, s = _exponent(products, PRODUCT_UNIT), 2 * _exponent(sums, SUM_UNIT)
+    # All-zero limbs have no place of their own; zero fits any unit.
+    if not sums.limbs.size:
+        s = p
     unit = min(p, s)
-    # s - unit is even or s is the unit: both grids are multiples of 32 apart.
+    # s - unit is even: the two grids are multiples of 32 apart.
     first = [value << (p - unit) for value in products.integers()]
     second = [value << ((s - unit) // 2) for value in sums.integers()]
     return first, second, unit
 
 
 def _pair_sums(
-    m: GroupMoments,
+    m: MomentResults,
 ) -> tuple[list[int], list[int], list[int], int]:
     """Per group and pair i <= j: Σxy, Σx_i and Σx_j over the rows with both."""
     sums = _present_sums(m, m.sums, m.gaps)
@@ -150,15 +228,14 @@ def _pair_sums(
     return products, *_both(m, flat), unit
 
 
-def _pair_squares(m: GroupMoments) -> tuple[list[int], list[int], int]:
+def _pair_squares(m: MomentResults) -> tuple[list[int], list[int], int]:
     """Per group and pair: Σx_i² and Σx_j² over the rows with both, and their unit."""
-    diagonal = m.products.take(*_diagonal(m))
-    squares = _present_sums(m, diagonal, m.squares)
+    squares = _present_sums(m, _own_squares(m), m.squares)
     first, second = _both(m, squares.integers())
     return first, second, _exponent(squares, PRODUCT_UNIT)
 
 
-def _both(m: GroupMoments, flat: list[int]) -> tuple[list[int], list[int]]:
+def _both(m: MomentResults, flat: list[int]) -> tuple[list[int], list[int]]:
     """Pick (i, j) and (j, i) of every pair i <= j from cells laid out (g, d, d)."""
     d, wide = m.d, m.d * m.d
     i, j = np.triu_indices(d)
@@ -169,14 +246,14 @@ def _both(m: GroupMoments, flat: list[int]) -> tuple[list[int], list[int]]:
     return first, second
 
 
-def _present_sums(m: GroupMoments, whole: Limbs, gaps: Limbs) -> Limbs:
+def _present_sums(m: MomentResults, whole: Limbs, gaps: Limbs) -> Limbs:
     """Σ over the rows where j is present: the whole sum minus that over the gaps."""
     cells = np.arange(m.n_groups * m.d, dtype=np.int64)
     repeated = whole.take(np.repeat(cells, m.d), 1)
     return Limbs.add([repeated, gaps], (1, -1))
 
 
-def _square(m: GroupMoments, upper: NDArray[np.float64]) -> NDArray[np.float64]:
+def _square(m: MomentResults, upper: NDArray[np.float64]) -> NDArray[np.float64]:
     """Spread the upper triangle of every group to a symmetric matrix."""
     i, j = np.triu_indices(m.d)
     out = np.empty((m.n_groups, m.d, m.d))

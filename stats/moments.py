@@ -10,24 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stats import kernels
-from stats.intervals import mean_interval
+from stats.extremes import Extremes
 from stats.limbs import Limbs
-from stats.moment_input import check_block, check_parent, extremes, windows
-from stats.moment_results import (
-    correlation_of,
-    covariance_of,
-    mean_of,
-    product_total_of,
-    total_of,
-    variance_of,
-)
+from stats.moment_input import check_block, check_parent, count_infinite, windows
+from stats.moment_results import MomentResults
 from stats.summary import Incompatible, InvalidInput, digest
 
 __all__ = ["GroupMoments"]
 
 
-@dataclass(frozen=True, slots=True)
-class GroupMoments:
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class GroupMoments(MomentResults):
     """Exact count, mean and covariance of every group.
 
     Attributes
@@ -44,15 +37,16 @@ class GroupMoments:
         Σ x_i and Σ x_i² over the rows where j is missing.
     infinite_signs : int64 array, shape (g, d, 2)
         How many values are +inf and -inf.
-    minimum, maximum : float64 arrays, shape (g, d)
-        NaN for nothing seen, and where a subtraction made them unknown.
+    range : Extremes, shape (g, d)
+        Smallest and largest value, infinite ones too.
 
     Notes
     -----
     NaN is missing: moments are pairwise complete, as in pandas.  Covariance is
     (n Σxy - Σx Σy) / (n (n - ddof)) in integers, rounded once: at most 0.5 ulp from
-    the exact value for finite input.  An infinite value makes the mean infinite and
-    the covariance NaN.  Source: exact sums after Kulisch; pairwise-complete moments as
+    the exact value for finite input.  An infinite value makes the mean infinite, and
+    products, covariance and correlation NaN.  What can be read off the state is in
+    `MomentResults`.  Source: exact sums after Kulisch; pairwise-complete moments as
     pandas `DataFrame.cov`.  Naive twin: tests/stats/test_moments.py.
 
     Examples
@@ -68,8 +62,7 @@ class GroupMoments:
     gaps: Limbs
     squares: Limbs
     infinite_signs: NDArray[np.int64]
-    minimum: NDArray[np.float64]
-    maximum: NDArray[np.float64]
+    range: Extremes
 
     exact: ClassVar[bool] = True
     state_version: ClassVar[int] = 1
@@ -126,70 +119,9 @@ class GroupMoments:
             Limbs.canonical(products.reshape(n_groups * wide, width), second),
             Limbs.canonical(gaps.reshape(cells, k), first) if gappy else none,
             Limbs.canonical(squares.reshape(cells, width), second) if gappy else none,
-            *extremes(x, where, n_groups),
+            count_infinite(x, where, n_groups),
+            Extremes.from_block(x, where, n_groups),
         )
-
-    @property
-    def n_groups(self) -> int:
-        """Number of groups."""
-        return int(self.minimum.shape[0])
-
-    @property
-    def d(self) -> int:
-        """Number of features."""
-        return int(self.minimum.shape[1])
-
-    @property
-    def finite_count(self) -> NDArray[np.int64]:
-        """Finite observations, (g, d)."""
-        if self.pairs:
-            return np.ascontiguousarray(np.einsum("gii->gi", self.pair_count))
-        return self.pair_count[:, :, 0]
-
-    @property
-    def infinite(self) -> NDArray[np.int64]:
-        """How many values are infinite, (g, d)."""
-        found: NDArray[np.int64] = self.infinite_signs.sum(axis=2)
-        return found
-
-    @property
-    def count(self) -> NDArray[np.int64]:
-        """Observations seen per feature, infinite ones too, (g, d)."""
-        return self.finite_count + self.infinite
-
-    def __repr__(self) -> str:
-        n = int(self.count.max(axis=1, initial=0).sum())
-        return f"GroupMoments: n={n:_} | groups={self.n_groups:_} | features={self.d}"
-
-    def total(self) -> NDArray[np.float64]:
-        """Sums, correctly rounded, (g, d)."""
-        return total_of(self)
-
-    def mean(self) -> NDArray[np.float64]:
-        """Means, correctly rounded, (g, d); NaN for nothing seen."""
-        return mean_of(self)
-
-    def variance(self, ddof: int = 1) -> NDArray[np.float64]:
-        """Variances, correctly rounded, (g, d); NaN for n <= ddof."""
-        return variance_of(self, ddof)
-
-    def product_total(self) -> NDArray[np.float64]:
-        """Sums of products over rows where both are present, rounded, (g, d, d)."""
-        return product_total_of(self)
-
-    def covariance(self, ddof: int = 1) -> NDArray[np.float64]:
-        """Pairwise-complete covariances, correctly rounded, (g, d, d)."""
-        return covariance_of(self, ddof)
-
-    def correlation(self) -> NDArray[np.float64]:
-        """Pairwise-complete correlations, |r| <= 1, (g, d, d); NaN if constant."""
-        return correlation_of(self)
-
-    def mean_interval(
-        self, level: float = 0.95
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Student interval of the means for independent rows, each (g, d)."""
-        return mean_interval(self.count, self.mean(), self.variance(), level)
 
     def empty(self) -> Self:
         """Nothing seen; same groups and features."""
@@ -211,16 +143,16 @@ class GroupMoments:
         many = list(items)
         for item in many[1:]:
             many[0]._fits(item, "merge")
+        first = many[0]
         return cls(
-            many[0].pairs,
+            first.pairs,
             np.sum([m.pair_count for m in many], axis=0),
             Limbs.add([m.sums for m in many]),
             Limbs.add([m.products for m in many]),
             Limbs.add([m.gaps for m in many]),
             Limbs.add([m.squares for m in many]),
             np.sum([m.infinite_signs for m in many], axis=0),
-            np.fmin.reduce([m.minimum for m in many]),
-            np.fmax.reduce([m.maximum for m in many]),
+            Extremes.merge([m.range for m in many], [m.count for m in many]),
         )
 
     def subtract(self, other: Self) -> Self:
@@ -235,13 +167,13 @@ class GroupMoments:
         """
         self._fits(other, "subtract")
         counts = self.pair_count - other.pair_count
-        if (counts < 0).any():
+        infinite = self.infinite_signs - other.infinite_signs
+        if (counts < 0).any() or (infinite < 0).any():
             raise Incompatible(
                 f"GroupMoments.subtract: {other!r} was not part of {self!r}. "
                 "Subtract only what was merged before."
             )
         signs = (1, -1)
-        untouched = other.count == 0
         return type(self)(
             self.pairs,
             counts,
@@ -249,9 +181,8 @@ class GroupMoments:
             Limbs.add([self.products, other.products], signs),
             Limbs.add([self.gaps, other.gaps], signs),
             Limbs.add([self.squares, other.squares], signs),
-            self.infinite_signs - other.infinite_signs,
-            np.where(untouched | (other.minimum > self.minimum), self.minimum, np.nan),
-            np.where(untouched | (other.maximum < self.maximum), self.maximum, np.nan),
+            infinite,
+            self.range.subtract(other.range, other.count),
         )
 
     def rollup(self, parent: NDArray[np.integer], n_parents: int) -> Self:
@@ -267,12 +198,8 @@ class GroupMoments:
         kept = to >= 0
         counts = np.zeros((n_parents, *self.pair_count.shape[1:]), dtype=np.int64)
         signs = np.zeros((n_parents, self.d, 2), dtype=np.int64)
-        minimum = np.full((n_parents, self.d), np.nan)
-        maximum = np.full((n_parents, self.d), np.nan)
         np.add.at(counts, to[kept], self.pair_count[kept])
         np.add.at(signs, to[kept], self.infinite_signs[kept])
-        np.fmin.at(minimum, to[kept], self.minimum[kept])
-        np.fmax.at(maximum, to[kept], self.maximum[kept])
         return type(self)(
             self.pairs,
             counts,
@@ -281,8 +208,7 @@ class GroupMoments:
             self.gaps.rollup(to, n_parents, inner),
             self.squares.rollup(to, n_parents, inner),
             signs,
-            minimum,
-            maximum,
+            self.range.rollup(self.count, to, n_parents),
         )
 
     def take(self, indices: NDArray[np.integer]) -> Self:
@@ -297,8 +223,7 @@ class GroupMoments:
             self.gaps.take(at, inner),
             self.squares.take(at, inner),
             self.infinite_signs[at],
-            self.minimum[at],
-            self.maximum[at],
+            self.range.take(at),
         )
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
@@ -333,8 +258,7 @@ class GroupMoments:
                 Limbs.from_arrays("gaps", arrays),
                 Limbs.from_arrays("squares", arrays),
                 arrays["infinite_signs"],
-                arrays["minimum"],
-                arrays["maximum"],
+                Extremes(arrays["minimum"], arrays["maximum"]),
             )
         except KeyError as error:
             raise InvalidInput(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["quotients", "ratio"]
+__all__ = ["over_root", "quotients", "ratio"]
 
 
 def ratio(numerator: int, denominator: int, exponent: int) -> float:
@@ -37,6 +37,28 @@ def ratio(numerator: int, denominator: int, exponent: int) -> float:
         return top / bottom
     except OverflowError:
         return math.copysign(math.inf, numerator)
+
+
+def over_root(numerator: int, square: int) -> float:
+    """Return numerator / sqrt(square), correctly rounded.
+
+    Parameters
+    ----------
+    numerator, square : int
+        The square is positive.
+
+    Notes
+    -----
+    The integer root keeps at least 62 bits; a last bit that is set when anything was
+    left over makes every tie visible to the one rounding that follows.
+    """
+    top = numerator * numerator
+    places = max(64 + (square.bit_length() - top.bit_length()) // 2, 0)
+    quotient, rest = divmod(top << (2 * places), square)
+    root = math.isqrt(quotient)
+    inexact = rest != 0 or root * root != quotient
+    rounded = ratio(2 * root + inexact, 1, -places - 1)
+    return math.copysign(rounded, numerator)
 
 
 def quotients(
