@@ -117,7 +117,7 @@ class Console:
             "refused": len(report.rejected),
         }
         if self._json:
-            refused = [
+            files = [
                 {
                     "file": str(r.source),
                     "reason": r.reason,
@@ -127,7 +127,7 @@ class Console:
                 for r in report.rejected
             ]
             self._print_json(
-                {**counts, "snapshot": report.snapshot, "refused_files": refused}
+                {**counts, "snapshot": report.snapshot, "refused_files": files}
             )
             return
         text = ", ".join(f"{n} {name}" for name, n in counts.items() if n)

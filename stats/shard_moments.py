@@ -87,6 +87,7 @@ class ShardMoments:
         cells = agent_means(transforms.apply(values))[0]
         count, total = _agent_sums(values)
         seen = np.where(count > 0, count, np.nan)
+        total = np.where(count > 0, total, np.nan)
         squares = np.concatenate([total * total, total * seen, seen * seen], axis=1)
         return cls(
             rows,

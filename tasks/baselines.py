@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -160,7 +160,7 @@ class _Stack:
 
     def __init__(self, labels: tuple[str, ...]) -> None:
         self.labels = labels
-        self._rows: list[tuple[NDArray[np.float64], ...]] = []
+        self._rows: list[tuple[NDArray[Any], ...]] = []
         self._window: GroupMoments | None = None
         self._tonight: ShardMoments | None = None
 

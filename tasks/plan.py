@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import platform
 import time
 from collections.abc import Sequence
@@ -14,7 +13,6 @@ from typing import Any, ClassVar
 from stats.summary import NotEnoughData
 from storage.quarantine import quarantine_list
 from storage.schema import ShardRow
-from storage.sources import sidecar_of
 from storage.store import BehaviorStore
 from tasks.publish import Published, identity, latest
 from tasks.reconcile import default_as_of, reconcile, window
@@ -124,13 +122,10 @@ def window_rows(store: BehaviorStore, settings: Settings, plan: Plan) -> list[Sh
 
 
 def quarantined_files(folder: Path) -> dict[str, int]:
-    """How many files lie in the quarantine, by the site their sidecar names."""
+    """How many files lie in the quarantine, by the site that sent them."""
     found: dict[str, int] = {}
     for entry in quarantine_list(folder):
-        sidecar = sidecar_of(entry.path)
-        header = json.loads(sidecar.read_text()) if sidecar.exists() else {}
-        site = str(header.get("site", "")) if isinstance(header, dict) else ""
-        found[site] = found.get(site, 0) + 1
+        found[entry.site] = found.get(entry.site, 0) + 1
     return found
 
 

@@ -164,7 +164,7 @@ def _baseline_arrays(night: Night) -> Arrays:
     if moments:
         wide = ("agent", "feature")
         bounds = [m.mean_interval(0.95) for m in moments]
-        figures = {
+        figures: dict[str, list[NDArray[Any]]] = {
             "agent_n": [m.count for m in moments],
             "agent_mean": [m.mean() for m in moments],
             "agent_mean_lower": [lower for lower, _ in bounds],

@@ -50,7 +50,7 @@ def home_status(home: Path) -> dict[str, Any]:
             if run is not None
         ],
         "quarantine": [
-            {"file": str(e.path), "reason": e.error.reason, "what": str(e.error)}
+            {"file": str(e.file), "reason": e.reason, "what": e.message}
             for e in quarantine_list(home / "quarantine")
         ],
     }
