@@ -72,7 +72,7 @@ class ExactSum:
 
     @classmethod
     def from_block(cls, x: ArrayLike, shape: tuple[int, ...] = ()) -> Self:
-        """Sum a block; `x` has shape (..., *shape)."""
+        """Sum a block; `x` has shape ``(..., *shape)``."""
         return cls(shape).add(x)
 
     def __repr__(self) -> str:
@@ -83,7 +83,7 @@ class ExactSum:
 
         Parameters
         ----------
-        x : float or integer array, shape (..., *shape)
+        x : float or integer array, shape ``(..., *shape)``
             Leading axes are summed.
 
         Raises

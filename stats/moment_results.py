@@ -130,7 +130,7 @@ class MomentResults:
         return _without_infinite(self, out)
 
     def correlation(self) -> NDArray[np.float64]:
-        """Pairwise-complete correlations, rounded once, |r| <= 1, (g, d, d).
+        """Pairwise-complete correlations, rounded once, ``|r| <= 1``, (g, d, d).
 
         NaN where a feature is constant, or infinite.  Numerator and variances use the
         same rows, so the square of r is an exact quotient of integers.

@@ -59,7 +59,7 @@ class Summary(Protocol):
 
     Examples
     --------
-    >>> issubclass(int, Summary)
+    >>> isinstance(3, Summary)
     False
     """
 
