@@ -1,9 +1,9 @@
 """Compiled inner loops: floats to integer limbs, exact sums and products of groups.
 
-A finite float64 is ``m * 2**(s - 1074)`` with an integer ``|m| < 2**53`` and s >= 0.  Sums live
-on a grid of 32-bit limbs that starts at 2^-1074, sums of products on one that starts
-at 2^-2148, so that adding is integer addition and has no rounding at all.  Nothing
-here may be compiled with fast-math.
+A finite float64 is ``m * 2**(s - 1074)`` with an integer ``|m| < 2**53`` and s >= 0.
+Sums live on a grid of 32-bit limbs that starts at 2^-1074, sums of products on one
+that starts at 2^-2148, so that adding is integer addition and has no rounding at all.
+Nothing here may be compiled with fast-math.
 """
 
 from __future__ import annotations
