@@ -168,8 +168,9 @@ def _group_sums(rows: Floats, codes: Ints, n_groups: int) -> Floats:
 
 
 def _divide(top: Floats, bottom: Floats) -> Floats:
-    nothing = np.full(top.shape, np.nan)
-    return np.divide(top, bottom, out=nothing, where=bottom > 0)
+    out: Floats = np.full(top.shape, np.nan)
+    np.divide(top, bottom, out=out, where=bottom > 0)
+    return out
 
 
 def _checked(

@@ -45,7 +45,9 @@ class Conditioned:
     rank: NDArray[np.int64]
 
 
-def condition(covariance: Floats, floors: ArrayLike) -> Conditioned:
+def condition(
+    covariance: Floats, floors: ArrayLike, *, dof: ArrayLike | None
+) -> Conditioned:
     """Raise standard deviations and eigenvalues to their floors.
 
     Parameters
@@ -54,6 +56,9 @@ def condition(covariance: Floats, floors: ArrayLike) -> Conditioned:
         NaN off the diagonal is taken as uncorrelated.
     floors : array_like, shape (d,) or (g, d)
         Smallest standard deviation per feature, in its own unit; 0 is no floor.
+    dof : array_like, shape (g,), or None
+        Degrees of freedom of each covariance, for the eigenvalue floor; None: no such
+        floor.
 
     Returns
     -------
@@ -62,7 +67,8 @@ def condition(covariance: Floats, floors: ArrayLike) -> Conditioned:
     Notes
     -----
     A floored feature gets the identity's row and column of the correlation matrix;
-    then eigenvalues below 1e-3 of the largest one are raised to it.  A pseudo-inverse
+    then eigenvalues below 1e-3 of the largest one, times what sampling alone does to
+    the smallest one, (1 - √(d / dof))², are raised to that.  A pseudo-inverse
     would drop those directions instead, and be blind to a move along them.  Without a
     floor in play the covariance comes back unchanged, so that the F laws hold.
     """
@@ -80,15 +86,24 @@ def condition(covariance: Floats, floors: ArrayLike) -> Conditioned:
     real = known & ~floored & (raw > 0)
     worst = _condition_number(values, raw, known)
     dependent = (values <= _DEPENDENT * values[..., -1:]).sum(axis=-1)
-    least = EIGENVALUE_FLOOR * values[..., -1:]
+    least = _eigenvalue_floor(d, dof) * values[..., -1:]
     raised = np.maximum(values, least)
     lifted = np.einsum("gik,gk,gjk->gij", vectors, raised, vectors)
-    weak = (values < least).any(axis=-1)
+    weak = np.any(values < least, axis=-1)
     r = np.where(weak[:, None, None], (lifted + lifted.swapaxes(1, 2)) / 2.0, r)
     out = r * scale[..., :, None] * scale[..., None, :]
     out = np.where(known[..., :, None] & known[..., None, :], out, np.nan)
     rank = np.maximum(real.sum(axis=-1) - dependent, 0).astype(np.int64)
     return Conditioned(out, floored, worst, rank)
+
+
+def _eigenvalue_floor(d: int, dof: ArrayLike | None) -> Floats:
+    """Smallest eigenvalue over the largest one, shape (g, 1) or scalar."""
+    if dof is None:
+        return np.asarray(-np.inf)
+    shrink = 1.0 - np.sqrt(d / np.maximum(np.asarray(dof, np.float64), 1.0))
+    edge: Floats = EIGENVALUE_FLOOR * np.maximum(shrink, 0.0) ** 2
+    return np.maximum(edge, EIGENVALUE_FLOOR**2)[:, None]
 
 
 def _condition_number(values: Floats, raw: Floats, known: Bools) -> Floats:

@@ -223,7 +223,7 @@ def clustered_mean_interval(
     rows, sums, codes = rows[seen], sums[seen], codes[seen]
 
     def add(weights: Floats) -> Floats:
-        return np.bincount(codes, weights, n_groups)
+        return np.bincount(codes, weights, n_groups).astype(np.float64)
 
     clusters = add(np.ones_like(rows))
     n = add(rows)

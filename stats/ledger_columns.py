@@ -68,15 +68,16 @@ def decode(arrays: Mapping[str, NDArray[Any]]) -> Columns:
             labels = json.loads(np.asarray(arrays[f"{name}.labels"]).tobytes().decode())
             table = np.array([str(label) for label in labels], dtype=np.str_)
             codes = np.asarray(arrays[name], dtype=np.int64)
-            if codes.size and codes.min() < 0:
-                raise IndexError(f"{name} holds code {codes.min()}")
-            out[name] = table[codes]
-        shapes = {out[name].shape for name in COLUMNS if name != "sha256"}
-        if shapes != {(n,)} or out["sha256"].shape != (n, 32):
-            raise ValueError(f"columns of shapes {sorted(shapes)}, n = {n}")
+            out[name] = table[codes.astype(np.uint64)]
     except (KeyError, ValueError, IndexError) as error:
         raise InvalidInput(
             f"ShardLedger.from_arrays: not the state of a ledger ({error}). "
             "Build the ledger again from the store."
         ) from error
+    shapes = {out[name].shape for name in COLUMNS if name != "sha256"}
+    if shapes != {(n,)} or out["sha256"].shape != (n, 32):
+        raise InvalidInput(
+            f"ShardLedger.from_arrays: columns of shapes {sorted(shapes)} and hashes "
+            f"{out['sha256'].shape} for {n} rows. Build the ledger again."
+        )
     return out

@@ -92,7 +92,7 @@ def history_shift(
     fleet = np.sqrt(np.einsum("gii->i", scatter) / max(int((n - 1).clip(0).sum()), 1))
     either = wanted[:, :, None] & wanted[:, None, :]
     least = np.maximum(np.asarray(floors, np.float64), RELATIVE_FLOOR * fleet)
-    fit = condition(np.where(either, covariance, np.nan), least)
+    fit = condition(np.where(either, covariance, np.nan), least, dof=dof)
     enough = n >= 2 * d + 2
     every = np.arange(g)
     residual = np.where(wanted & np.isfinite(now) & enough[:, None], now - mean, np.nan)

@@ -129,8 +129,8 @@ def pooled_within(
     least = np.where(either, np.iinfo(np.int64).max, dof).min(axis=(1, 2))
     fleet = np.sqrt(_ratio(np.einsum("gii->i", scatter), own.sum(axis=0)))
     floor = np.maximum(np.asarray(floors, np.float64), RELATIVE_FLOOR * fleet)
-    fit = condition(pooled, floor)
     least = np.where(few.all(axis=1), 0, least)
+    fit = condition(pooled, floor, dof=least)
     return WithinBaseline(fit.covariance, least, fit.floored, fit.condition)
 
 
