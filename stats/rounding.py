@@ -36,7 +36,7 @@ def ratio(numerator: int, denominator: int, exponent: int) -> float:
     try:
         return top / bottom
     except OverflowError:
-        return math.copysign(math.inf, numerator)
+        return math.inf if numerator > 0 else -math.inf
 
 
 def over_root(numerator: int, square: int) -> float:
@@ -58,7 +58,7 @@ def over_root(numerator: int, square: int) -> float:
     root = math.isqrt(quotient)
     inexact = rest != 0 or root * root != quotient
     rounded = ratio(2 * root + inexact, 1, -places - 1)
-    return math.copysign(rounded, numerator)
+    return -rounded if numerator < 0 else rounded
 
 
 def quotients(
