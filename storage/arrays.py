@@ -28,6 +28,7 @@ from zarr.storage import StorePath
 
 from storage.errors import Corrupt, NotFound
 from storage.named import NamedArray, array_metadata
+from storage.sealing import sealed, unsealed
 
 __all__ = [
     "Stored",
@@ -126,7 +127,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 async def _write_array(store: Store, path: str, item: NamedArray) -> None:
     metadata = array_metadata(item)
     document = metadata.to_buffer_dict(_PROTOTYPE)["zarr.json"]
-    await store.set(f"{path}/zarr.json", document)
+    await _set_document(store, path, json.loads(document.to_bytes()))
     if item.values.size:
         array = zarr.AsyncArray(metadata, StorePath(store, path), config=_CONFIG)
         values = item.values
@@ -135,9 +136,13 @@ async def _write_array(store: Store, path: str, item: NamedArray) -> None:
         await array.setitem(Ellipsis, values)
 
 
-def _document(attributes: Mapping[str, Any]) -> bytes:
-    group = {"zarr_format": 3, "node_type": "group", "attributes": dict(attributes)}
-    return json.dumps(group, allow_nan=False).encode()
+def _document_key(path: str) -> str:
+    return f"{path}/zarr.json" if path else "zarr.json"
+
+
+async def _set_document(store: Store, path: str, document: Mapping[str, Any]) -> None:
+    data = _PROTOTYPE.buffer.from_bytes(sealed(document))
+    await store.set(_document_key(path), data)
 
 
 async def write_group(
@@ -147,9 +152,8 @@ async def write_group(
     arrays: Mapping[str, NamedArray],
 ) -> None:
     """Write a group with its attributes and arrays; its place must be empty."""
-    document = _PROTOTYPE.buffer.from_bytes(_document(attributes))
-    key = f"{path}/zarr.json" if path else "zarr.json"
-    await store.set(key, document)
+    document = {"zarr_format": 3, "node_type": "group", "attributes": dict(attributes)}
+    await _set_document(store, path, document)
     await asyncio.gather(
         *(_write_array(store, f"{path}/{name}", item) for name, item in arrays.items())
     )
@@ -186,15 +190,13 @@ async def group_attributes(store: Store, path: str) -> dict[str, Any]:
 async def _document_at(store: Store, path: str) -> dict[str, Any] | None:
     """Metadata document of a node; None without one."""
     try:
-        found = await store.get(
-            f"{path}/zarr.json" if path else "zarr.json", _PROTOTYPE
-        )
+        found = await store.get(_document_key(path), _PROTOTYPE)
     except IcechunkError as error:
         raise Corrupt(
             f"{path or '/'}: metadata cannot be read: {str(error).strip()[:200]}. "
             "Run `consilience verify` and restore the store from a copy."
         ) from error
-    return None if found is None else dict(json.loads(found.to_bytes()))
+    return None if found is None else unsealed(found.to_bytes(), path)
 
 
 async def open_arrays(

@@ -27,7 +27,14 @@ from icechunk import (
     Session,
 )
 
-from storage.errors import Conflict, Locked, NotFound, StorageError, StoreFormat
+from storage.errors import (
+    Conflict,
+    Corrupt,
+    Locked,
+    NotFound,
+    StorageError,
+    StoreFormat,
+)
 
 __all__ = [
     "absolute",
@@ -84,11 +91,23 @@ def _storage(url: str) -> icechunk.Storage:
 
 
 def repository_exists(url: str) -> bool:
-    """Tell whether there is a repository; never creates anything."""
+    """Tell whether there is a repository; never creates anything.
+
+    Raises
+    ------
+    Corrupt
+        When there is one whose branch cannot be read.
+    """
     path = local_path(url)
     if path is not None and not path.is_dir():
         return False
-    return Repository.exists(_storage(url))
+    try:
+        return Repository.exists(_storage(url))
+    except IcechunkError as error:
+        raise Corrupt(
+            f"store {url}: the branch cannot be read: {str(error).strip()[:200]}. "
+            "Check disk and access; restore the store from a copy."
+        ) from error
 
 
 def create_repository(url: str) -> Repository:
