@@ -107,7 +107,7 @@ def ledoit_wolf(values: ArrayLike) -> tuple[Floats, float]:
 
 
 def correlation_scale(covariance: Floats) -> tuple[Floats, Floats]:
-    """Split a covariance into standard deviations (..., d) and correlations (..., d, d).
+    """Standard deviations (..., d) and correlations (..., d, d) of a covariance.
 
     A feature without variance has the identity's row and column.
     """

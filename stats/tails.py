@@ -70,7 +70,7 @@ def new_row_log_p(d2: ArrayLike, p: ArrayLike, n: ArrayLike) -> Floats:
     Notes
     -----
     d² n (n-p) / (p (n²-1)) ~ F(p, n-p) for normal rows: chi-square is wrong for an
-    estimated covariance.  Source: Hotelling, Annals of Mathematical Statistics 2 (1931).
+    estimated covariance.  Source: Hotelling, Annals of Math. Statistics 2 (1931).
     """
     d, k, rows = (np.asarray(v, np.float64) for v in (d2, p, n))
     enough = rows > k
