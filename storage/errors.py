@@ -145,6 +145,10 @@ class Rejected(StorageError, ValueError):
             "remedy": self.remedy,
         }
 
+    def at(self, source: str) -> Rejected:
+        """Return the same refusal, said of another source."""
+        return Rejected.from_dict(self.as_dict() | {"source": source})
+
     @classmethod
     def from_dict(cls, fields: dict[str, object]) -> Rejected:
         """Restore what `as_dict` gave."""

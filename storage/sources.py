@@ -204,7 +204,10 @@ def _header(fields: dict[str, Any], source: str) -> Header:
             )
     version = None
     if fields.get("seq") is not None:
-        version = Version(int(fields.get("epoch") or 0), int(fields["seq"]))
+        try:
+            version = Version(int(fields.get("epoch") or 0), int(fields["seq"]))
+        except Rejected as error:
+            raise error.at(source) from None
     return Header(
         version=version,
         n=fields.get("n"),

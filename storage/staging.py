@@ -136,7 +136,7 @@ def _key(header: Header, table: pa.Table, schema: Schema, source: str) -> ShardK
     try:
         return ShardKey(dataset, found["site"], found["night"], header.part or "0")
     except Rejected as error:
-        raise Rejected.from_dict(error.as_dict() | {"source": source}) from None
+        raise error.at(source) from None
 
 
 def _constant(table: pa.Table, name: str, stated: str | None, source: str) -> str:
