@@ -67,8 +67,8 @@ class Hierarchy:
             if low < 0 or (above is not None and high >= above and parent.size):
                 raise InvalidInput(
                     f"Hierarchy: parents of {self.levels[k]} run from {low} to {high}, "
-                    f"{self.levels[k + 1]} has {above or 'any number of'} groups. "
-                    "Every group needs one parent that exists."
+                    f"{self.levels[k + 1]} has {'n' if above is None else above} "
+                    "groups. Every group needs one parent that exists."
                 )
 
     def size(self, level: str) -> int:

@@ -180,7 +180,7 @@ def unpack(data: bytes) -> tuple[str, int, dict[str, NDArray[Any]]]:
     """
     try:
         return _unpack(data)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise InvalidInput(
             f"unpack: {len(data)} bytes are not a packed summary ({error}). "
             "Compute the summary again."
@@ -195,6 +195,8 @@ def _unpack(data: bytes) -> tuple[str, int, dict[str, NDArray[Any]]]:
     arrays: dict[str, NDArray[Any]] = {}
     at = end + 1
     for name, dtype, shape in header["arrays"]:
+        if any(size < 0 for size in shape):
+            raise ValueError(f"{name} has shape {shape}")
         count = int(np.prod(shape, dtype=np.int64))
         array = np.frombuffer(data, dtype=dtype, count=count, offset=at)
         at += array.nbytes
