@@ -10,9 +10,13 @@ from icechunk import IcechunkError, Repository, Session
 from zarr.abc.store import Store
 
 from storage.arrays import group_attributes, run
+from storage.errors import Corrupt, NotFound
 from storage.records import ShardRow
 
-__all__ = ["rows_at", "scan"]
+__all__ = ["SHARDS_ADDED", "rows_at", "scan"]
+
+SHARDS_ADDED = "shards_added"
+"""Field of a commit's metadata: how many shards became visible with it."""
 
 _DEPTH = 6
 _LOCK = threading.Lock()
@@ -44,7 +48,7 @@ def scan(store: Store) -> tuple[ShardRow, ...]:
     Raises
     ------
     Corrupt
-        When a row is malformed.
+        When a row is malformed, or the snapshot cannot be listed.
     """
 
     async def work() -> list[ShardRow]:
@@ -55,7 +59,13 @@ def scan(store: Store) -> tuple[ShardRow, ...]:
                 paths.append(path)
         return await _load(store, sorted(paths))
 
-    return _sorted(run(work()))
+    try:
+        return _sorted(run(work()))
+    except IcechunkError as error:
+        raise Corrupt(
+            f"ledger: the snapshot cannot be listed: {str(error).strip()[:200]}. "
+            "Restore the store from a copy."
+        ) from error
 
 
 def rows_at(repository: Repository, session: Session, url: str) -> tuple[ShardRow, ...]:
@@ -87,15 +97,20 @@ def _step(
     snapshot: str,
     known: tuple[str, tuple[ShardRow, ...]] | None,
 ) -> tuple[ShardRow, ...] | None:
-    """Rows known at an ancestor and those added since; None without such a way."""
+    """Rows known at an ancestor and those added since; None without such a way.
+
+    Transaction logs, which say what was added, carry no checksum: the commits state
+    how many shards each of them added, and without agreement everything is listed.
+    """
     try:
-        base = ""
+        base, stated = "", 0
         before: tuple[ShardRow, ...] = ()
         for info in repository.ancestry(snapshot_id=snapshot):
             base = str(info.id)
             if known is not None and base == known[0]:
                 before = known[1]
                 break
+            stated += int(info.metadata.get(SHARDS_ADDED, 0))
         else:
             oldest = repository.readonly_session(snapshot_id=base)
             if run(oldest.store.exists("shards/zarr.json")):
@@ -103,9 +118,12 @@ def _step(
         if base == snapshot:
             return before
         change = repository.diff(from_snapshot_id=base, to_snapshot_id=snapshot)
-    except IcechunkError:
-        return None  # expired history: the caller lists everything
-    paths = sorted(p.strip("/") for p in change.new_groups)
+        paths = {p.strip("/") for p in change.new_groups}
+        found = sorted(path for path in paths if _is_shard(path))
+        added = run(_load(session.store, found))
+    except (IcechunkError, NotFound, ValueError, TypeError):
+        return None  # expired or damaged history: the caller lists everything
     gone = {p.strip("/") for p in change.deleted_groups}
-    added = run(_load(session.store, [path for path in paths if _is_shard(path)]))
-    return _sorted([*(row for row in before if row.path not in gone), *added])
+    if gone or len(added) != stated:
+        return None
+    return _sorted([*before, *added])

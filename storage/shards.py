@@ -16,6 +16,7 @@ from storage import repository
 from storage.arrays import missing_groups, run, write_group, write_groups
 from storage.errors import Conflict, Corrupt
 from storage.layout import parents, shard_arrays, shard_path
+from storage.ledger import SHARDS_ADDED
 from storage.reading import read_shard
 from storage.records import ShardData, ShardKey, ShardRow, Version
 from storage.schema import Schema, canonical_order, content_hash
@@ -229,4 +230,5 @@ def _write(
                 f"write_shards: {shard.row.key} did not read back as it was written; "
                 f"nothing was committed. Check disk and memory. ({error})"
             ) from error
-    return repository.try_commit(session, store.url, message, metadata)
+    stated = {**metadata, SHARDS_ADDED: len(new)}
+    return repository.try_commit(session, store.url, message, stated)
