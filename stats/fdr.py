@@ -87,7 +87,7 @@ def q_values(p: ArrayLike, method: Method = "bh") -> Floats:
     if values.ndim != 1 or ((kept < 0) | (kept > 1)).any():
         raise InvalidInput(
             f"q_values: p of shape {values.shape} within "
-            f"[{kept.min(initial=1.0)}, {kept.max(initial=0.0)}]. "
+            f"[{kept.min(initial=np.inf)}, {kept.max(initial=-np.inf)}]. "
             "Give one p in [0, 1] per test."
         )
     out = np.full(values.shape, np.nan)

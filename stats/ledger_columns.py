@@ -68,7 +68,7 @@ def decode(arrays: Mapping[str, NDArray[Any]]) -> Columns:
             labels = json.loads(np.asarray(arrays[f"{name}.labels"]).tobytes().decode())
             table = np.array([str(label) for label in labels], dtype=np.str_)
             codes = np.asarray(arrays[name], dtype=np.int64)
-            out[name] = table[codes.astype(np.uint64)]
+            out[name] = table[np.where(codes < 0, len(table), codes)]
     except (KeyError, ValueError, IndexError) as error:
         raise InvalidInput(
             f"ShardLedger.from_arrays: not the state of a ledger ({error}). "

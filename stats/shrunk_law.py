@@ -22,7 +22,9 @@ _NODES = 200
 # Directions when there are no more rows than features: the law is their sample.
 _SAMPLE = 1_000
 # Tail probabilities of the distance at which every direction is evaluated.
-_LEVELS = np.concatenate([np.linspace(0.99, 0.1, 10), np.geomspace(0.05, 1e-8, 12)])
+_LEVELS = np.concatenate(
+    [[0.9999, 0.999], np.linspace(0.99, 0.1, 10), np.geomspace(0.05, 1e-8, 12)]
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

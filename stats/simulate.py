@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,7 +102,7 @@ class Population:
     (100, 8)
     """
 
-    params: PopulationParams = PopulationParams()
+    params: PopulationParams = field(default_factory=PopulationParams)
     anomalies: tuple[Anomaly, ...] = ()
 
     @property
