@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from prefect.artifacts import (
@@ -15,7 +16,7 @@ from prefect.artifacts import (
 )
 
 from tasks.headline import markdown_summary
-from tasks.night_report import NightReport, Verdict
+from tasks.night_report import AgentRow, GroupRow, NightReport, Verdict
 
 __all__ = ["NightProgress", "publish_report", "publish_verdicts"]
 
@@ -57,38 +58,40 @@ def publish_report(report: NightReport, page: Path) -> None:
     )
     create_table_artifact(
         key="nightly-teams",
-        table=[
-            {
-                "team": row.name,
-                "site": row.site,
-                "n": row.estimate.n,
-                "mean": row.estimate.value,
-                "lower": row.estimate.lower,
-                "upper": row.estimate.upper,
-                "q": row.q,
-                "stands out": row.found,
-            }
-            for row in report.teams[:_ROWS]
-        ],
+        table=[_team(row) for row in report.teams[:_ROWS]],
         description=f"Teams, {report.lead_feature.feature.label}; those found first.",
     )
     create_table_artifact(
         key="nightly-agents",
-        table=[
-            {
-                report.agent_noun: row.entity,
-                "team": row.team,
-                "n": row.n,
-                "main feature": row.main_feature.label,
-                "value": row.value,
-                "team's value": row.team_value,
-                "q": row.q,
-                "stands out": row.found,
-            }
-            for row in report.agents[:_ROWS]
-        ],
+        table=[_agent(report.agent_noun, row) for row in report.agents[:_ROWS]],
         description=f"{report.agents_noun.capitalize()}, the most unusual first.",
     )
+
+
+def _team(row: GroupRow) -> dict[str, Any]:
+    return {
+        "team": row.name,
+        "site": row.site,
+        "n": row.estimate.n,
+        "mean": row.estimate.value,
+        "lower": row.estimate.lower,
+        "upper": row.estimate.upper,
+        "q": row.q,
+        "stands out": row.found,
+    }
+
+
+def _agent(noun: str, row: AgentRow) -> dict[str, Any]:
+    return {
+        noun: row.entity,
+        "team": row.team,
+        "n": row.n,
+        "main feature": row.main_feature.label,
+        "value": row.value,
+        "team's value": row.team_value,
+        "q": row.q,
+        "stands out": row.found,
+    }
 
 
 def publish_verdicts(verdicts: Sequence[Verdict]) -> None:

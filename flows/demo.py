@@ -24,6 +24,7 @@ FIRST = "2013-01-01"
 LAST = "2013-12-31"
 # EWR, the worst hit airport, goes silent on the eve of the storm.
 MORNING = dt.datetime(2013, 3, 9, 7, tzinfo=dt.UTC)
+NOON = "2013-03-09T12:00:00"
 NEW_YEAR = dt.datetime(2014, 1, 1, 7, tzinfo=dt.UTC)
 HELD_BACK = (("EWR", "2013-03-07"), ("EWR", "2013-03-08"))
 
@@ -55,7 +56,7 @@ def storm(home: Path, *, cluster: str = "local") -> DemoOutcome:
         ),
         night=night,
         next=f"Let EWR arrive, and run the night again:\n"
-        f"  consilience ingest {held} --home {home} --now 2013-03-09T12:00:00\n  {again}",
+        f"  consilience ingest {held} --home {home} --now {NOON}\n  {again}",
     )
 
 

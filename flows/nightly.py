@@ -17,6 +17,7 @@ from storage.ingest import landing_files
 from tasks.cluster import ClusterConfig, cluster_session
 from tasks.headline import headline
 from tasks.ingest import ingest_step
+from tasks.night_report import NightReport
 from tasks.nightly import (
     CHECKS,
     baselines_step,
@@ -92,46 +93,51 @@ def _compute(
     parameters: NightParameters, settings: Settings, plan: Plan
 ) -> NightOutcome:
     progress = NightProgress(plan.night)
+    told, planned = quote(settings), quote(plan)
+    with cluster_session(_cluster(parameters)) as session:
+        cluster = quote(session)
+        records = reduce_step(told, planned, cluster)
+        progress.step()
+        view = reconcile_step(told, planned)
+        progress.step()
+        night = baselines_step(told, quote(view), quote(records), cluster)
+        progress.step()
+        scores = score_step(told, quote(night), cluster)
+        progress.step()
+    found = (quote(night), quote(scores))
+    verdicts = check_step(told, *found, quote(CHECKS))
+    publish_verdicts(verdicts)
+    progress.step()
+    report = report_step(told, planned, *found, quote(verdicts))
+    progress.step()
+    page = publish_step(told, planned, *found, quote(report))
+    publish_report(report, page)
+    progress.step()
+    get_run_logger().info("%s  %s", headline(report).title, page)
+    return _outcome(plan, report, page)
+
+
+def _cluster(parameters: NightParameters) -> ClusterConfig:
     config = ClusterConfig.load(parameters.cluster)
     if parameters.workers is not None:
         config = replace(config, workers=parameters.workers)
-    with cluster_session(config) as session:
-        records = reduce_step(quote(settings), quote(plan), quote(session))
-        progress.step()
-        view = reconcile_step(quote(settings), quote(plan))
-        progress.step()
-        night = baselines_step(
-            quote(settings), quote(view), quote(records), quote(session)
-        )
-        progress.step()
-        scores = score_step(quote(settings), quote(night), quote(session))
-        progress.step()
-    verdicts = check_step(quote(settings), quote(night), quote(scores), quote(CHECKS))
-    publish_verdicts(verdicts)
-    progress.step()
-    report = report_step(
-        quote(settings), quote(plan), quote(night), quote(scores), quote(verdicts)
-    )
-    progress.step()
-    page = publish_step(
-        quote(settings), quote(plan), quote(night), quote(scores), quote(report)
-    )
-    publish_report(report, page)
-    progress.step()
-    title = headline(report).title
-    get_run_logger().info("%s  %s", title, page)
+    return config
+
+
+def _outcome(plan: Plan, report: NightReport, page: Path) -> NightOutcome:
+    passed = [v for v in report.verdicts if v.outcome == "passed"]
     return NightOutcome(
         night=plan.night,
         revision=plan.revision,
         run=plan.run,
         computed=True,
-        title=title,
+        title=headline(report).title,
         page=page,
-        result_digest=night.digest,
+        result_digest=report.provenance.result_digest,
         snapshot=plan.snapshot,
         arrived_share=report.arrived_share,
         missing_sites=report.missing_sites,
-        checks_passed=len(verdicts),
+        checks_passed=len(passed),
     )
 
 

@@ -17,6 +17,7 @@ def main() -> None:
 
     log = logging.getLogger("consilience.prepare")
     logging.basicConfig(level=logging.INFO, format="prepare: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     log.info("compiling the kernels")
     warm()
     if os.environ.get("PREFECT_API_URL"):
