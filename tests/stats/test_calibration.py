@@ -38,7 +38,7 @@ def test_p_is_a_rank_by_bin_and_never_below_the_exact_rank(null, new):
             assert np.isnan(found[i])
             assert not extreme[i]
             continue
-        own = np.array([v for v, g in null if g == pool and v == v])
+        own = np.array([v for v, g in null if g == pool and not np.isnan(v)])
         exact = (1 + (own <= value).sum()) / (1 + len(own))
         loose = (1 + (own <= value * (1 - 1 / 64)).sum()) / (1 + len(own))
         if value < -(2.0**-5):

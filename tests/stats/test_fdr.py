@@ -15,7 +15,7 @@ P_VALUES = st.lists(
 
 def _naive_step_up(p, q, *, dependent):
     """Reject the k smallest, k the largest with p₍ₖ₎ <= k q / (m c)."""
-    tested = [i for i, value in enumerate(p) if value == value]
+    tested = [i for i, value in enumerate(p) if not np.isnan(value)]
     m = len(tested)
     c = sum(1 / i for i in range(1, m + 1)) if dependent else 1.0
     order = sorted(tested, key=lambda i: p[i])
