@@ -156,7 +156,7 @@ def open_repository(url: str) -> Repository:
 
 
 @contextlib.contextmanager
-def _committer(url: str, timeout: float = LOCK_SECONDS) -> Iterator[None]:
+def _committer(url: str) -> Iterator[None]:
     """Hold the committer lock of a local store; nothing to hold on object stores.
 
     Icechunk's local storage loses acknowledged commits when two processes commit at
@@ -169,13 +169,13 @@ def _committer(url: str, timeout: float = LOCK_SECONDS) -> Iterator[None]:
     file = path.with_name(f"{path.name}.lock")
     holder = path.with_name(f"{path.name}.lock.holder")
     try:
-        lock = FileLock(str(file), timeout=timeout)
+        lock = FileLock(str(file), timeout=LOCK_SECONDS)
         lock.acquire()
     except Timeout as error:
         who = holder.read_text() if holder.exists() else "unknown"
         raise Locked(
             f"store {url}: the committer lock {file} is held by {who} for more than "
-            f"{timeout:.0f} s. Wait for that process or end it, then run again."
+            f"{LOCK_SECONDS:.0f} s. Wait for that process or end it, then run again."
         ) from error
     try:
         holder.write_text(
@@ -191,8 +191,6 @@ def try_commit(
     url: str,
     message: str,
     metadata: Mapping[str, Any],
-    *,
-    timeout: float = LOCK_SECONDS,
 ) -> str | None:
     """Commit a session; None when another writer took the same place.
 
@@ -204,11 +202,11 @@ def try_commit(
     Raises
     ------
     Locked
-        When the committer lock is not free within `timeout` seconds.
+        When the committer lock is not free within `LOCK_SECONDS`.
     """
     if not session.has_uncommitted_changes:
         return str(session.snapshot_id)
-    with _committer(url, timeout):
+    with _committer(url):
         try:
             return str(
                 session.commit(message, dict(metadata), rebase_with=ConflictDetector())

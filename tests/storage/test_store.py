@@ -142,24 +142,35 @@ def test_the_ledger_by_history_is_the_ledger_by_listing(
 
 
 def test_a_transaction_is_all_or_nothing(store: BehaviorStore) -> None:
+    def half_way() -> None:
+        with store.transaction("bad") as bad:
+            zarr.create_group(bad.store, path="runs/x")
+            raise RuntimeError("half way")
+
     before = store.snapshot
-    with pytest.raises(RuntimeError, match="half way"), store.transaction("bad") as bad:
-        zarr.create_group(bad.store, path="runs/x")
-        raise RuntimeError("half way")
+    with pytest.raises(RuntimeError, match="half way"):
+        half_way()
     assert store.refresh().snapshot == before
     with store.transaction("good", {"run": "7"}) as good:
         zarr.create_group(good.store, path="runs/x", attributes={"a": 1})
     assert store.snapshot == good.snapshot != before
     newest = store.history()[0]
-    assert (newest.snapshot, newest.message, newest.metadata) == (
-        store.snapshot,
-        "good",
-        {"run": "7"},
-    )
-    with pytest.raises(Conflict, match="collided"), store.transaction("late") as late:
-        with store.transaction("first") as first:
-            zarr.create_group(first.store, path="runs/y")
-        zarr.create_group(late.store, path="runs/y")
+    found = newest.snapshot, newest.message, newest.metadata
+    assert found == (store.snapshot, "good", {"run": "7"})
+
+
+def test_of_two_transactions_on_one_place_the_later_is_told(
+    store: BehaviorStore,
+) -> None:
+    def both() -> None:
+        with store.transaction("late") as late:
+            with store.transaction("first") as first:
+                zarr.create_group(first.store, path="runs/y")
+            zarr.create_group(late.store, path="runs/y")
+
+    with pytest.raises(Conflict, match="collided"):
+        both()
+    assert store.refresh().history()[0].message == "first"
 
 
 def test_shards_are_plain_zarr_with_names(filled: BehaviorStore) -> None:
