@@ -69,7 +69,8 @@ def test_every_class_of_input_is_rounded_once(name):
     expected = rational_sum(x)
     np.testing.assert_equal(exact_sum(x), expected)
     np.testing.assert_equal(exact_sum(x[::-1]), expected)
-    assert expected == math.fsum(x) or name == "largest cancels"
+    if name != "largest cancels":  # a partial sum of `math.fsum` overflows there
+        assert expected == math.fsum(x)
 
 
 @given(st.integers(0, 40).flatmap(lambda n: columns(n, tuple(COLUMNS))))
