@@ -60,8 +60,8 @@ class Transforms:
     @classmethod
     def identity(cls, d: int) -> Transforms:
         """Leave `d` features as they are."""
-        kinds: tuple[TransformKind, ...] = ("identity",) * d
-        return cls(kinds, (1.0,) * d)
+        kinds: list[TransformKind] = ["identity"] * d
+        return cls(tuple(kinds), (1.0,) * d)
 
     def apply(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
         """Transform the last axis; NaN stays NaN.
@@ -90,4 +90,33 @@ class Transforms:
                 out[..., j] = np.arcsinh(out[..., j] / scale)
             elif kind == "log1p":
                 out[..., j] = np.log1p(out[..., j] / scale)
+        return out
+
+    def invert(self, transformed: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Undo `apply` on the last axis, up to rounding; NaN stays NaN.
+
+        Parameters
+        ----------
+        transformed : floating array, shape (..., d)
+
+        Returns
+        -------
+        float64 array, shape (..., d)
+
+        Raises
+        ------
+        InvalidInput
+            When the last axis does not have one entry per transform.
+        """
+        if transformed.shape[-1] != len(self.kinds):
+            raise InvalidInput(
+                f"Transforms.invert: {transformed.shape[-1]} features, "
+                f"{len(self.kinds)} transforms. Use the schema of the data."
+            )
+        out = np.array(transformed, dtype=np.float64)
+        for j, (kind, scale) in enumerate(zip(self.kinds, self.scales, strict=True)):
+            if kind == "asinh":
+                out[..., j] = scale * np.sinh(out[..., j])
+            elif kind == "log1p":
+                out[..., j] = scale * np.expm1(out[..., j])
         return out

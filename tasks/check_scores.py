@@ -18,7 +18,7 @@ __all__ = ["SCORE_CHECKS"]
 
 # Sentinels per kind, how far they move in standard deviations, how many must be found.
 _SENTINELS = 5
-_MOVE = 40.0
+_MOVE = 12.0
 _ENOUGH = 4
 _LEVEL = 0.01
 # Held-out p-values below a level may be this many times too many: nights differ, and
@@ -51,7 +51,7 @@ def check_null(context: CheckContext) -> tuple[int, str]:
 
 
 def check_sentinels(context: CheckContext) -> tuple[int, str]:
-    """Move real agents far in a direction of small spread; they must be found."""
+    """Move real agents in the direction their team varies least; all must be found."""
     reference = context.scores.reference
     if reference is None:
         return _too_few(context)
@@ -164,25 +164,22 @@ def _moved(
     *,
     hide: bool,
 ) -> ShardData:
-    """Move the first feature of the chosen agents; hide their last one if asked.
+    """Move the chosen agents along the weakest direction; hide a feature if asked.
 
-    The move is added before the transform in steps of the team's own spread, so it is
-    as far out for a feature in miles as for one in minutes.
+    The weakest direction is the one in which a team varies least: where a distance
+    that ignores correlations sees nothing.  The move is made after the transform.
     """
-    values = np.array(data.values)
+    values = np.array(data.values, dtype=np.float64)
     place = {label: i for i, label in enumerate(night.labels)}
+    shown = np.ones(values.shape[2], dtype=bool)
+    shown[-1] = not hide or len(shown) == 1
+    values[np.ix_(chosen, np.arange(values.shape[1]), ~shown)] = np.nan
     for agent in chosen:
-        team = place[str(scores.teams[agent])]
-        spread = float(np.sqrt(night.baseline.covariance[team, 0, 0]))
-        kind, scale = night.transforms.kinds[0], night.transforms.scales[0]
-        step = _MOVE * spread
-        x = values[agent, :, 0]
-        if kind == "asinh":
-            values[agent, :, 0] = scale * np.sinh(np.arcsinh(x / scale) + step)
-        elif kind == "log1p":
-            values[agent, :, 0] = scale * np.expm1(np.log1p(x / scale) + step)
-        else:
-            values[agent, :, 0] = x + step
-        if hide:
-            values[agent, :, -1] = np.nan
+        covariance = night.baseline.covariance[place[str(scores.teams[agent])]]
+        use = np.flatnonzero(shown & np.isfinite(np.diagonal(covariance)))
+        spread, directions = np.linalg.eigh(covariance[np.ix_(use, use)])
+        move = np.zeros(values.shape[2])
+        move[use] = _MOVE * np.sqrt(spread[0]) * directions[:, 0]
+        shifted = night.transforms.apply(values[agent]) + move
+        values[agent] = night.transforms.invert(shifted)
     return replace(data, values=values)

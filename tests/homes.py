@@ -50,7 +50,7 @@ def shard(site: str, night: str, *, shift: float = 0.0) -> pd.DataFrame:
                     "agent": f"{site}-{agent:03d}",
                     "team": f"team-{agent % TEAMS}",
                     "time": time,
-                    "latency": 500.0 + 20.0 * x[0] + 10.0 * x[1] + shift,
+                    "latency": 500.0 + 5.0 * x[0] + 20.0 * x[1] + shift,
                     "errors": 2.0 * x[1],
                     "volume": np.nan
                     if rng.random() < 0.05
