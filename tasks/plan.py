@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -116,9 +115,9 @@ def decide(settings: Settings) -> Plan:
 
 
 def window_rows(store: BehaviorStore, settings: Settings, plan: Plan) -> list[ShardRow]:
-    """Delivered shards of the window: of every key the rows of its highest version."""
+    """Every delivered shard of the window, also versions that will not count."""
     first = window(plan.night, settings.window)[0]
-    return _newest(store.shards(since=first, until=plan.night))
+    return list(store.shards(since=first, until=plan.night))
 
 
 def quarantined_files(folder: Path) -> dict[str, int]:
@@ -127,12 +126,3 @@ def quarantined_files(folder: Path) -> dict[str, int]:
     for entry in quarantine_list(folder):
         found[entry.site] = found.get(entry.site, 0) + 1
     return found
-
-
-def _newest(rows: Sequence[ShardRow]) -> list[ShardRow]:
-    """Rows of the highest version of every key; superseded ones cannot count."""
-    top: dict[Any, tuple[int, int]] = {}
-    for row in rows:
-        mine = (row.version.epoch, row.version.seq)
-        top[row.key] = max(top.get(row.key, mine), mine)
-    return [r for r in rows if (r.version.epoch, r.version.seq) == top[r.key]]

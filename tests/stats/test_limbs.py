@@ -133,6 +133,13 @@ def test_a_quotient_by_a_root_is_rounded_once(top, square):
     assert np.sign(found) == np.sign(top)
 
 
+def test_a_trace_below_a_tie_decides_the_root():
+    tie = 2**53 + 1
+    assert over_root(tie << 200, 1 << 400) == 2.0**53
+    assert over_root((tie << 200) + 1, 1 << 400) == 2.0**53 + 2
+    assert over_root(-(tie << 200) - 1, 1 << 400) == -(2.0**53) - 2
+
+
 @pytest.mark.parametrize("scale", [1, 3**40, 7**90])
 def test_a_root_that_is_an_integer_is_exact(scale):
     assert over_root(-5 * scale, scale**2) == -5.0

@@ -140,6 +140,16 @@ def test_extremes_are_those_of_the_rows_with_one_zero(blocks):
     assert not np.signbit(m.maximum[m.maximum == 0]).any()
 
 
+def test_a_negative_zero_is_the_same_extreme_as_a_positive_one():
+    plus, minus = np.array([[0.0]]), np.array([[-0.0]])
+    digests = {
+        one_group(x).digest()
+        for x in (np.concatenate([plus, minus]), np.concatenate([minus, plus]))
+    }
+    assert len(digests) == 1
+    same_bytes(one_group(plus), one_group(minus))
+
+
 def test_any_plan_gives_the_same_bytes():
     rng = np.random.default_rng(7)
     x = rng.normal(1e6, 1.0, (90, 3)) * 2.0 ** rng.integers(-60, 60, (90, 3))
@@ -242,7 +252,12 @@ def test_subtracted_extremes_stay_unknown_in_every_merge():
     for merged in (left.merge(c), c.merge(left), c.merge(left.rollup(_ZERO, 1))):
         assert np.isnan(merged.minimum[0, 0])
         assert merged.maximum[0, 0] == 5.0
-    assert np.isnan(left.rollup(_ZERO, 1).minimum[0, 0])
+    both = GroupMoments.from_block(np.array([[5.0], [1.0]]), np.array([0, 1]), 2)
+    gone = GroupMoments.from_block(np.array([[0.0]]), np.array([1]), 2)
+    halves = both.merge(gone).subtract(gone)
+    np.testing.assert_equal(halves.minimum, [[5.0], [nan]])
+    assert np.isnan(halves.rollup(np.array([0, 0]), 1).minimum[0, 0])
+    assert halves.rollup(np.array([0, -1]), 1).minimum[0, 0] == 5.0
     same_bytes(left, left.empty().merge(left))
 
 

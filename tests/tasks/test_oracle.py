@@ -1,4 +1,4 @@
-"""The oracle of the checks is itself held to rational arithmetic and hand-worked cases."""
+"""The oracle of the checks is itself held to rational arithmetic."""
 
 from __future__ import annotations
 

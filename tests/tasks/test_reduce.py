@@ -6,6 +6,7 @@ import functools
 
 import numpy as np
 import pytest
+
 from stats.moments import GroupMoments
 from stats.summary import InvalidInput
 from tasks.cluster import ClusterConfig, cluster_session
@@ -27,7 +28,9 @@ def summarize(rows: tuple[int, ...], offset: int = 0) -> GroupMoments:
     return GroupMoments.from_block(values[at], groups[at], GROUPS)
 
 
-def blocks(size: int, order: np.random.Generator | None = None) -> list[tuple[int, ...]]:
+def blocks(
+    size: int, order: np.random.Generator | None = None
+) -> list[tuple[int, ...]]:
     rows = np.arange(ROWS) if order is None else order.permutation(ROWS)
     cut = [tuple(rows[i : i + size].tolist()) for i in range(0, ROWS, size)]
     if order is not None:

@@ -1,0 +1,104 @@
+"""Every guard of the exact core matters: without it, an answer here is wrong.
+
+Most tests take one guard out and assert that the input it protects against is then
+answered wrongly, so that no guard can be lost without a red test, nor kept for nothing.
+"""
+
+from fractions import Fraction
+from math import inf, nan
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from stats import exact_input, extremes, limbs, moment_results, moments
+from stats.exact import exact_sum
+from stats.extremes import Extremes
+from stats.limbs import Limbs
+from stats.moments import GroupMoments
+
+HUGE = np.array([[1e9], [1e9 + 1], [-3.0], [2.0**40]])
+
+
+def one_group(x: NDArray[np.float64]) -> GroupMoments:
+    return GroupMoments.from_block(x, np.zeros(len(x), dtype=np.int64), 1)
+
+
+def test_without_carry_digits_run_over(monkeypatch):
+    x = np.full((3, 1), 2.0**52 + 2.0**51 + 1)
+    whole = one_group(x).sums
+    parts = [one_group(x[i : i + 1]).sums for i in range(3)]
+    total = Limbs.add(parts)
+    assert (total.base, total.limbs.tolist()) == (whole.base, whole.limbs.tolist())
+    monkeypatch.setattr(limbs, "carry", lambda cells: None)
+    full = Limbs(np.array([[0xFFFFFFFF, 1]]), 0)
+    assert Limbs.add([full, full]).integers() != [2 * 0x1FFFFFFFF]
+
+
+def test_without_trimming_bytes_remember_the_past():
+    a, b = one_group(HUGE).sums, one_group(HUGE * 2.0**-200).sums
+    back = Limbs.add([a, b, b], (1, 1, -1))
+    assert (back.base, back.limbs.shape) == (a.base, a.limbs.shape)
+    untrimmed = np.zeros((1, 20), dtype=np.int64)
+    untrimmed[:, 9 : 9 + a.limbs.shape[1]] = a.limbs
+    assert Limbs(untrimmed, a.base - 9).integers() != a.integers()
+    again = Limbs.canonical(untrimmed, a.base - 9)
+    assert (again.base, again.limbs.tolist()) == (a.base, a.limbs.tolist())
+
+
+def test_without_the_gaps_pairs_use_rows_that_lack_one_value(monkeypatch):
+    x = np.array([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0], [-50.0, nan]])
+    m = one_group(x)
+    assert m.correlation()[0, 0, 1] == 1.0
+    assert m.covariance()[0, 0, 1] == 1.0
+    monkeypatch.setattr(
+        moment_results,
+        "_present_sums",
+        lambda m, sums, gaps: sums.take(np.repeat(np.arange(m.d), m.d), 1),
+    )
+    assert m.covariance()[0, 0, 1] != 1.0
+
+
+def test_without_one_zero_extremes_depend_on_the_order():
+    groups = np.zeros(1, dtype=np.int64)
+    one, two = (Extremes.from_block(np.array([[z]]), groups, 1) for z in (0.0, -0.0))
+    count = np.ones((1, 1), dtype=np.int64)
+    orders = ([one, two], [two, one])
+    folded = {Extremes.merge(order, [count] * 2).minimum.tobytes() for order in orders}
+    assert folded == {np.zeros(1).tobytes()}
+    assert not np.signbit(two.minimum[0, 0])  # the bits that an order could choose
+
+
+def test_without_unknown_extremes_a_subtraction_invents_a_minimum(monkeypatch):
+    a, b = one_group(np.array([[1.0]])), one_group(np.array([[0.0]]))
+    assert np.isnan(a.merge(b).subtract(b).minimum).all()
+    monkeypatch.setattr(extremes.Extremes, "subtract", lambda self, *_: self)
+    assert a.merge(b).subtract(b).minimum[0, 0] == 0.0  # not among the rows left
+
+
+def test_without_the_integer_limit_bits_are_lost(monkeypatch):
+    with pytest.raises(ValueError, match="above 2"):
+        exact_sum([2**53 + 1, -(2**53)])
+    monkeypatch.setattr(exact_input, "_EXACT_INTEGERS", 1 << 63)
+    assert exact_sum([2**53 + 1, -(2**53)]) == 0.0  # true sum: 1
+
+
+def test_without_the_infinity_guard_a_covariance_looks_finite(monkeypatch):
+    m = one_group(np.array([[1.0, 1.0], [2.0, 3.0], [inf, 4.0]]))
+    assert np.isnan(m.covariance()[0, 0]).all()
+    assert m.covariance()[0, 1, 1] == float(Fraction(7, 3))
+    monkeypatch.setattr(moment_results, "_without_infinite", lambda m, out: out)
+    assert np.isfinite(m.covariance()).all()
+
+
+def test_a_window_one_limb_narrower_would_not_hold_the_values(monkeypatch):
+    """The highest limb of the window is used; memory beside it is never written."""
+    x = np.array([[float(np.finfo(np.float64).max)]] * 4)
+    k, first, width, second = moments.windows(x)
+    top = Fraction(x[0, 0]) / Fraction(2) ** (-1074 + 32 * first)
+    assert 2 ** (32 * (k - 2)) <= top < 2 ** (32 * k)
+    square = Fraction(x[0, 0]) ** 2 / Fraction(2) ** (-2148 + 32 * second)
+    assert 2 ** (32 * (width - 2)) <= square < 2 ** (32 * width)
+    m = one_group(x)
+    assert m.mean()[0, 0] == x[0, 0]
+    assert m.variance()[0, 0] == 0.0

@@ -1,0 +1,49 @@
+"""Workers, chunk sizes and order change no bit of a night's result."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from stats.labelled import Labelled
+from storage.store import BehaviorStore
+from tasks.cluster import ClusterConfig, cluster_session
+from tasks.night import build_night
+from tasks.reconcile import reconcile
+from tasks.summaries import agents_tonight, reduce_agents, reduce_shards
+from tests.homes import LAST, NOW, build_home
+
+
+def digest(home, *, workers: int, rows: int | None, shuffle: int | None) -> str:
+    store = BehaviorStore.open(str(home / "store"), mode="a")
+    delivered = list(store.shards())
+    if shuffle is not None:
+        random.Random(shuffle).shuffle(delivered)
+    config = ClusterConfig(kind="threads", workers=workers, memory_limit=None)
+    with cluster_session(config) as session:
+        options = {"client": session.client(), "rows_per_block": rows}
+        records: dict[object, Labelled] = reduce_shards(
+            store, delivered, split_every=2 if shuffle else 16, **options
+        ).records
+        view = reconcile(store, LAST, nights=23, as_of=NOW)
+        agents = reduce_agents(store, view, **options)
+        tonight = agents_tonight(store, view, **options)
+    counted = {row: records[row] for rows in view.winners.values() for row in rows}
+    return build_night(store.schema, view, counted, agents, tonight).digest
+
+
+@pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
+)
+def test_one_digest_for_any_workers_chunks_and_order(tmp_path):
+    plans = [
+        (None, {"workers": 1, "rows": None, "shuffle": None}),
+        (7, {"workers": 4, "rows": None, "shuffle": 1}),
+        (33, {"workers": 4, "rows": 11, "shuffle": 2}),
+    ]
+    found = set()
+    for k, (chunk, plan) in enumerate(plans):
+        home = build_home(tmp_path / f"home-{k}", rows_per_chunk=chunk)
+        found.add(digest(home, **plan))
+    assert len(found) == 1
