@@ -14,10 +14,6 @@ from tests.homes import CLOCK, LAST, MISSING_SITE, take_in, write_shard
 
 pytestmark = [
     pytest.mark.server,
-    # A socket of the embedded server's client is left to the garbage collector.
-    pytest.mark.filterwarnings(
-        "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
-    ),
     pytest.mark.usefixtures("prefect_server"),
 ]
 

@@ -27,7 +27,7 @@ def of(values: list[int], base: int = 0, spare: int = 0) -> Limbs:
 
 
 def shifted(limbs: Limbs, base: int = 0) -> list[int]:
-    """Values on the grid whose first limb is `base`; zeros have no base of their own."""
+    """Values on the grid whose first limb is `base`; zeros have no own base."""
     if not limbs.limbs.size:
         return [0] * limbs.cells
     return [value << (32 * (limbs.base - base)) for value in limbs.integers()]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import random
 
-import pytest
-
 from stats.labelled import Labelled
 from storage.store import BehaviorStore
 from tasks.cluster import ClusterConfig, cluster_session
@@ -33,9 +31,6 @@ def digest(home, *, workers: int, rows: int | None, shuffle: int | None) -> str:
     return build_night(store.schema, view, counted, agents, tonight).digest
 
 
-@pytest.mark.filterwarnings(
-    "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
-)
 def test_one_digest_for_any_workers_chunks_and_order(tmp_path):
     plans = [
         (None, {"workers": 1, "rows": None, "shuffle": None}),

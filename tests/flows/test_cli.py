@@ -1,0 +1,106 @@
+"""The command line: what it prints, how it ends, and that kill -9 costs nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from prefect.settings import PREFECT_API_URL
+from typer.testing import CliRunner
+
+from flows.cli import app
+from storage.store import BehaviorStore
+from tests.homes import CLOCK, LAST, MISSING_SITE, shard, write_shard
+
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.usefixtures("prefect_server"),
+]
+NIGHT = ["nightly", "--night", LAST, "--cluster", "threads", "--now", CLOCK]
+
+
+def call(*words: str) -> tuple[int, dict]:
+    found = CliRunner().invoke(app, [*words, "--json"])
+    return found.exit_code, json.loads(found.stdout.strip().splitlines()[-1])
+
+
+def snapshot(home: Path) -> str:
+    return BehaviorStore.open(str(home / "store")).snapshot
+
+
+def test_bad_files_are_refused_by_name_and_change_nothing(home, tmp_path):
+    good = write_shard(tmp_path / "in", MISSING_SITE, LAST)
+    column = write_shard(tmp_path / "in", "west", LAST, seq=2)
+    shard("west", LAST).drop(columns="errors").to_parquet(column)
+    cut = write_shard(tmp_path / "in", "north", LAST, seq=2)
+    cut.write_bytes(cut.read_bytes()[:200])
+    before = snapshot(home)
+    args = ["ingest", "--home", str(home), "--now", CLOCK]
+    code, found = call(*args, "--keep", str(column), str(cut))
+    assert (code, found["refused"], snapshot(home)) == (2, 2, before)
+    reasons = {f["reason"] for f in found["refused_files"]}
+    assert reasons == {"missing-column", "unreadable"}
+    assert any("errors" in f["what"] for f in found["refused_files"])
+    code, found = call(*args, str(good), str(column))
+    assert (code, found["applied"], found["refused"]) == (1, 1, 1)
+    assert snapshot(home) != before
+    code, listed = call("status", "--home", str(home))
+    assert code == 0
+    assert {q["reason"] for q in listed["quarantine"]} == reasons
+
+
+def test_errors_end_with_their_kind_a_remedy_and_a_status(home, tmp_path):
+    code, found = call("status", "--home", str(tmp_path / "nowhere"))
+    assert (code, found["error"]["kind"]) == (2, "not_found")
+    code, found = call("nightly", "--home", str(home), "--night", "tomorrow")
+    assert (code, found["error"]["kind"]) == (2, "invalid_parameter")
+    code, found = call(*NIGHT, "--home", str(home), "--cluster", "nonesuch")
+    assert (code, found["error"]["kind"]) == (2, "cluster")
+
+
+def test_a_failed_verdict_ends_with_status_one_and_publishes_nothing(home, monkeypatch):
+    def broken(*args):
+        raise TypeError("planted")
+
+    monkeypatch.setattr("tasks.check_numbers.cluster_interval", broken)
+    code, found = call(*NIGHT, "--home", str(home))
+    assert (code, found["error"]["kind"]) == (1, "verdict_failed")
+    assert "intervals error: TypeError: planted" in found["error"]["what"]
+    assert (home / "reports" / LAST / "failed" / "index.html").exists()
+    assert BehaviorStore.open(str(home / "store")).tags() == ()
+
+
+def spawn(home: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", "from flows.cli import main; main()", *NIGHT]
+    env = os.environ | {"PREFECT_API_URL": str(PREFECT_API_URL.value())}
+    return subprocess.Popen(
+        [*command, "--home", str(home), "--json"],
+        env=env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def test_kill_nine_in_mid_run_then_the_same_command_completes(home, tmp_path):
+    undisturbed = Path(shutil.copytree(home, tmp_path / "undisturbed"))
+    _, expected = call(*NIGHT, "--home", str(undisturbed))
+    before = snapshot(home)
+    killed = spawn(home)
+    deadline = time.monotonic() + 120
+    while snapshot(home) == before and time.monotonic() < deadline:
+        assert killed.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.02)
+    os.killpg(killed.pid, signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL
+    assert snapshot(home) != before, "killed before anything was committed"
+    code, found = call(*NIGHT, "--home", str(home))
+    assert (code, found["revision"]) == (0, 1)
+    assert found["result_digest"] == expected["result_digest"]
