@@ -66,6 +66,13 @@ def demo(
             help="Ingest all 365 nights and compare with the reference aggregates.",
         ),
     ] = False,
+    agents: Annotated[
+        int | None,
+        typer.Option(
+            min=100,
+            help="Use a seeded synthetic population of this size instead of flights.",
+        ),
+    ] = None,
     cluster: Annotated[str, typer.Option(help="As for nightly.")] = "local",
     json: Json = False,
 ) -> None:
@@ -79,7 +86,9 @@ def demo(
     from flows.console import Console  # noqa: PLC0415
 
     with Console(json=json) as console:
-        if year:
+        if agents is not None:
+            console.done(example.synthetic(home, agents, cluster=cluster))
+        elif year:
             console.done(example.year(home, cluster=cluster))
         else:
             console.done(example.storm(home, cluster=cluster))

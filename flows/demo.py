@@ -15,9 +15,10 @@ from tasks.example import (
     prepare_flights,
     year_aggregates,
 )
+from tasks.population import LAST_NIGHT, prepare_population
 from tasks.progress import report_progress
 
-__all__ = ["DemoOutcome", "storm", "year"]
+__all__ = ["DemoOutcome", "storm", "synthetic", "year"]
 
 STORM = "2013-03-08"
 FIRST = "2013-01-01"
@@ -85,3 +86,20 @@ def year(home: Path, *, cluster: str = "local") -> DemoOutcome:
         night=night,
         aggregates=found,
     )
+
+
+def synthetic(home: Path, agents: int, *, cluster: str = "local") -> DemoOutcome:
+    """Run the last of 28 nights of a seeded population with known anomalies."""
+    prepared = prepare_population(home, agents, progress=report_progress)
+    morning = dt.datetime.combine(
+        LAST_NIGHT + dt.timedelta(days=1), dt.time(7), tzinfo=dt.UTC
+    )
+    ingest(IngestParameters(home=home, now=morning))
+    night = nightly(
+        NightParameters(home=home, cluster=cluster, ingest=False, now=morning)
+    )
+    lines = (
+        f"{prepared.shards} shards of {prepared.rows:,} agent nights.",
+        prepared.note,
+    )
+    return DemoOutcome(lines=lines, night=night)
