@@ -84,10 +84,12 @@ def take_in(home: Path, *paths: Path) -> IngestReport:
     return ingest(paths, store, quarantine=home / "quarantine", now=NOW)
 
 
-def build_home(home: Path, *, rows_per_chunk: int | None = None) -> Path:
+def build_home(
+    home: Path, *, rows_per_chunk: int | None = None, nights_kept: int = NIGHTS
+) -> Path:
     """Make a home whose store holds every shard but `MISSING_SITE`'s of last night."""
     BehaviorStore.create(str(home / "store"), SCHEMA, rows_per_chunk=rows_per_chunk)
-    for night in nights():
+    for night in nights(nights_kept):
         for site in SITES:
             if (site, night) != (MISSING_SITE, LAST):
                 write_shard(home / "landing", site, night)

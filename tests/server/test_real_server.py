@@ -129,7 +129,9 @@ def test_the_run_its_tasks_artifacts_and_logs_are_on_the_server(server, night):
     lines = [line["message"] for line in server.post("/logs/filter", logs=wanted)]
     assert any(line.startswith("passed recompute:") for line in lines)
     assert any("missing: south" in line for line in lines)
-    assert "nothing new arrived, nothing was computed" in " ".join(night["again"].split())
+    assert "nothing new arrived, nothing was computed" in " ".join(
+        night["again"].split()
+    )
 
 
 def test_a_schedule_fires(server, tmp_path):
