@@ -1,0 +1,103 @@
+"""Cluster descriptions are validated, sessions restart what died and close the rest."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from distributed import Client, LocalCluster
+
+from tasks.cluster import ClusterConfig, ClusterError, cluster_session
+
+
+def test_shipped_descriptions_load_and_an_address_is_one():
+    assert ClusterConfig.load("local").kind == "local"
+    assert ClusterConfig.load("threads").workers == 1
+    found = ClusterConfig.load("tcp://127.0.0.1:8786")
+    assert (found.kind, found.address) == ("address", "tcp://127.0.0.1:8786")
+
+
+def test_a_file_of_ones_own_is_read(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("kind: threads\nworkers: 3\n")
+    assert ClusterConfig.load(str(path)).workers == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("kind: cloud", "unknown kind 'cloud'"),
+        ("kind: address", "no address is given"),
+        ("workers: 0", "0 workers"),
+        ("nodes: 3", r"unknown entries \['nodes'\]"),
+        ("- local", "unknown entries"),
+    ],
+)
+def test_a_wrong_description_says_what_to_use(text, what):
+    with pytest.raises(ClusterError, match=what):
+        ClusterConfig.parse(text)
+
+
+def test_no_such_description_is_named():
+    with pytest.raises(ClusterError, match="nonesuch"):
+        ClusterConfig.load("nonesuch")
+
+
+def test_a_session_sets_one_thread_per_library_and_puts_it_back():
+    before = os.environ.get("MKL_NUM_THREADS")
+    os.environ["MKL_NUM_THREADS"] = "7"
+    try:
+        with cluster_session(ClusterConfig.load("threads")):
+            assert os.environ["MKL_NUM_THREADS"] == "1"
+        assert os.environ["MKL_NUM_THREADS"] == "7"
+    finally:
+        os.environ["MKL_NUM_THREADS"] = before or "1"
+
+
+def test_a_client_that_was_closed_is_replaced():
+    with cluster_session(ClusterConfig.load("threads")) as session:
+        first = session.client()
+        assert session.client() is first
+        first.close()
+        second = session.client()
+        assert second is not first
+        assert second.submit(sum, (1, 2)).result() == 3
+    assert second.status == "closed"
+
+
+def test_a_running_scheduler_is_used_and_left_running():
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as cluster:
+        config = ClusterConfig.load(cluster.scheduler_address)
+        with cluster_session(config) as session:
+            assert session.client().submit(sum, (2, 3)).result() == 5
+        with Client(cluster, set_as_default=False) as other:
+            assert other.submit(sum, (4, 5)).result() == 9
+
+
+def test_a_scheduler_that_does_not_answer_is_a_typed_error():
+    config = ClusterConfig(kind="address", address="tcp://127.0.0.1:9", timeout=1.0)
+    with (
+        cluster_session(config) as session,
+        pytest.raises(ClusterError, match=r"no scheduler at tcp://127.0.0.1:9"),
+    ):
+        session.client()
+
+
+def test_workers_do_not_import_prefect():
+    config = ClusterConfig(kind="local", workers=1, memory_limit="1GiB")
+    with cluster_session(config) as session:
+        client = session.client()
+        assert client.submit(_uses_blocks).result() is False
+
+
+def _uses_blocks() -> bool:
+    import sys
+
+    import tasks.blocks
+    import tasks.reduce
+
+    assert tasks.blocks.summarize
+    assert tasks.reduce.tree_reduce
+    return "prefect" in sys.modules
