@@ -128,10 +128,11 @@ class MahalanobisDetector:
             )
         if isinstance(data, GroupMoments):
             rows = np.zeros((0, data.d))
-            n, mean, covariance = _from_moments(data, group)
+            pairs, mean, covariance = _from_moments(data, group)
         else:
             rows = _rows(data)
-            n, mean, covariance = _from_rows(rows, robust=robust)
+            pairs, mean, covariance = _from_rows(rows, robust=robust)
+        n = int(np.nanmin(pairs))
         raw = condition(covariance[None], floors, dof=None)
         sample = np.where(np.isnan(raw.covariance), 0.0, raw.covariance)
         counted = effective_rows(n, len(mean), seed) if robust else n
@@ -141,7 +142,7 @@ class MahalanobisDetector:
         elif shrinkage == "ledoit-wolf":
             intensity = ledoit_wolf(_complete(rows))[1]
         pull = np.where(np.eye(len(mean), dtype=bool), 1.0, 1.0 - intensity)
-        dof = np.array([counted - 1])
+        dof = (pairs - 1.0 - (n - counted))[None]
         shrunk = condition(raw.covariance * pull, 0.0, dof=dof).covariance[0]
         return cls(
             n, mean, shrunk, correlation_scale(sample)[1][0], intensity,
@@ -255,23 +256,26 @@ class MahalanobisDetector:
         return out
 
 
-def _from_moments(moments: GroupMoments, group: int) -> tuple[int, Floats, Floats]:
+def _from_moments(moments: GroupMoments, group: int) -> tuple[Floats, Floats, Floats]:
+    """Rows per pair of features (NaN for a feature never seen), mean, covariance."""
     one = moments.take(np.array([group]))
     covariance = one.covariance()[0]
-    count = one.pair_count[0][np.isfinite(covariance)]
-    n = int(count.min()) if count.size else 0
+    seen = one.count[0] > 0
+    pairs = np.where(seen & seen[:, None], one.pair_count[0], np.nan)
+    n = int(np.nanmin(pairs)) if seen.any() else 0
     if n < 3:
         raise NotEnoughData(
             f"MahalanobisDetector.fit: {n} rows in group {group}, at least 3 are "
             "needed. Take a longer window or a higher level."
         )
-    return n, one.mean()[0], covariance
+    return pairs, one.mean()[0], covariance
 
 
-def _from_rows(rows: Floats, *, robust: bool) -> tuple[int, Floats, Floats]:
+def _from_rows(rows: Floats, *, robust: bool) -> tuple[Floats, Floats, Floats]:
     if robust:
         complete = _complete(rows)
-        return len(complete), *robust_fit(complete)
+        d = rows.shape[1]
+        return np.full((d, d), float(len(complete))), *robust_fit(complete)
     finite = np.where(np.isfinite(rows), rows, np.nan)
     one = np.zeros(len(rows), dtype=np.int64)
     return _from_moments(GroupMoments.from_block(finite, one, 1), 0)

@@ -56,9 +56,9 @@ def condition(
         NaN off the diagonal is taken as uncorrelated.
     floors : array_like, shape (d,) or (g, d)
         Smallest standard deviation per feature, in its own unit; 0 is no floor.
-    dof : array_like, shape (g,), or None
-        Degrees of freedom of each covariance, for the eigenvalue floor; None: no such
-        floor.
+    dof : array_like, shape (g,) or (g, d, d), or None
+        Degrees of freedom of each covariance, or of its pairs of features, for the
+        eigenvalue floor; None: no such floor.
 
     Returns
     -------
@@ -71,6 +71,9 @@ def condition(
     the smallest one, (1 - √(d / dof))², are raised to that.  A pseudo-inverse
     would drop those directions instead, and be blind to a move along them.  Without a
     floor in play the covariance comes back unchanged, so that the F laws hold.
+    Where pairs rest on other rows than their features, a share u of rows apart, the
+    matrix carries noise of about √(u d / dof) and a direction with less variance is
+    not known: eigenvalues are raised to twice that, and F laws become conservative.
     """
     d = covariance.shape[-1]
     floor = np.broadcast_to(np.asarray(floors, np.float64), covariance.shape[:-1])
@@ -86,7 +89,7 @@ def condition(
     real = known & ~floored & (raw > 0)
     worst = _condition_number(values, raw, known)
     dependent = (values <= _DEPENDENT * values[..., -1:]).sum(axis=-1)
-    least = _eigenvalue_floor(d, dof) * values[..., -1:]
+    least = _eigenvalue_floor(values[..., -1], d, dof)[..., None]
     raised = np.maximum(values, least)
     lifted = np.einsum("gik,gk,gjk->gij", vectors, raised, vectors)
     weak = np.any(values < least, axis=-1)
@@ -97,19 +100,28 @@ def condition(
     return Conditioned(out, floored, worst, rank)
 
 
-def _eigenvalue_floor(d: int, dof: ArrayLike | None) -> Floats:
-    """Smallest eigenvalue over the largest one, shape (g, 1) or scalar."""
+def _eigenvalue_floor(largest: Floats, d: int, dof: ArrayLike | None) -> Floats:
+    """Smallest eigenvalue that is trusted, shape (g,)."""
     if dof is None:
-        return np.asarray(-np.inf)
-    shrink = 1.0 - np.sqrt(d / np.maximum(np.asarray(dof, np.float64), 1.0))
-    edge: Floats = EIGENVALUE_FLOOR * np.maximum(shrink, 0.0) ** 2
-    return np.maximum(edge, EIGENVALUE_FLOOR**2)[:, None]
+        return np.full(largest.shape, -np.inf)
+    pairs = np.asarray(dof, np.float64)
+    noise = np.zeros(largest.shape)
+    if pairs.ndim == 3:
+        own = np.einsum("gii->gi", pairs)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            shared = pairs / np.sqrt(own[:, :, None] * own[:, None, :])
+        apart = 1.0 - np.where(np.isfinite(shared), shared, 1.0).min(axis=(1, 2))
+        pairs = np.where(pairs > 0, pairs, np.inf).min(axis=(1, 2))
+        noise = 2.0 * np.sqrt(apart * d / pairs)
+    shrink = 1.0 - np.sqrt(d / np.maximum(pairs, 1.0))
+    edge = EIGENVALUE_FLOOR * np.maximum(shrink, 0.0) ** 2
+    floor: Floats = np.maximum(edge, EIGENVALUE_FLOOR**2) * largest
+    return np.maximum(floor, noise)
 
 
 def _condition_number(values: Floats, raw: Floats, known: Bools) -> Floats:
-    singular = (values[:, 0] <= _DEPENDENT * values[:, -1]) | (known & (raw == 0)).any(
-        1
-    )
+    constant = np.any(known & (raw == 0), axis=1)
+    singular = (values[:, 0] <= _DEPENDENT * values[:, -1]) | constant
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(singular, np.inf, values[:, -1] / values[:, 0])
     return np.where(known.any(axis=1), ratio, np.nan)

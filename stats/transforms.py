@@ -79,12 +79,7 @@ class Transforms:
         InvalidInput
             When the last axis does not have one entry per transform.
         """
-        if values.shape[-1] != len(self.kinds):
-            raise InvalidInput(
-                f"Transforms.apply: {values.shape[-1]} features, "
-                f"{len(self.kinds)} transforms. Use the schema of the data."
-            )
-        out = np.array(values, dtype=np.float64)
+        out = self._copied(values, "apply")
         for j, (kind, scale) in enumerate(zip(self.kinds, self.scales, strict=True)):
             if kind == "asinh":
                 out[..., j] = np.arcsinh(out[..., j] / scale)
@@ -108,15 +103,18 @@ class Transforms:
         InvalidInput
             When the last axis does not have one entry per transform.
         """
-        if transformed.shape[-1] != len(self.kinds):
-            raise InvalidInput(
-                f"Transforms.invert: {transformed.shape[-1]} features, "
-                f"{len(self.kinds)} transforms. Use the schema of the data."
-            )
-        out = np.array(transformed, dtype=np.float64)
+        out = self._copied(transformed, "invert")
         for j, (kind, scale) in enumerate(zip(self.kinds, self.scales, strict=True)):
             if kind == "asinh":
                 out[..., j] = scale * np.sinh(out[..., j])
             elif kind == "log1p":
                 out[..., j] = scale * np.expm1(out[..., j])
         return out
+
+    def _copied(self, values: NDArray[np.floating], verb: str) -> NDArray[np.float64]:
+        if values.shape[-1] != len(self.kinds):
+            raise InvalidInput(
+                f"Transforms.{verb}: {values.shape[-1]} features, "
+                f"{len(self.kinds)} transforms. Use the schema of the data."
+            )
+        return np.array(values, dtype=np.float64)

@@ -130,7 +130,7 @@ def pooled_within(
     fleet = np.sqrt(_ratio(np.einsum("gii->i", scatter), own.sum(axis=0)))
     floor = np.maximum(np.asarray(floors, np.float64), RELATIVE_FLOOR * fleet)
     least = np.where(few.all(axis=1), 0, least)
-    fit = condition(pooled, floor, dof=least)
+    fit = condition(pooled, floor, dof=np.where(either, np.nan, dof))
     return WithinBaseline(fit.covariance, least, fit.floored, fit.condition)
 
 
