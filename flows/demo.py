@@ -24,9 +24,6 @@ STORM = "2013-03-08"
 FIRST = "2013-01-01"
 LAST = "2013-12-31"
 # EWR, the worst hit airport, goes silent on the eve of the storm.
-MORNING = dt.datetime(2013, 3, 9, 7, tzinfo=dt.UTC)
-NOON = "2013-03-09T12:00:00"
-NEW_YEAR = dt.datetime(2014, 1, 1, 7, tzinfo=dt.UTC)
 HELD_BACK = (("EWR", "2013-03-07"), ("EWR", "2013-03-08"))
 
 
@@ -44,7 +41,7 @@ def storm(home: Path, *, cluster: str = "local") -> DemoOutcome:
     prepared = prepare_flights(
         home, FIRST, STORM, held_back=HELD_BACK, progress=report_progress
     )
-    ingest(IngestParameters(home=home, now=MORNING))
+    ingest(IngestParameters(home=home))
     night = nightly(
         NightParameters(home=home, night=STORM, cluster=cluster, ingest=False)
     )
@@ -57,7 +54,7 @@ def storm(home: Path, *, cluster: str = "local") -> DemoOutcome:
         ),
         night=night,
         next=f"Let EWR arrive, and run the night again:\n"
-        f"  consilience ingest {held} --home {home} --now {NOON}\n  {again}",
+        f"  consilience ingest {held} --home {home}\n  {again}",
     )
 
 
@@ -65,7 +62,7 @@ def year(home: Path, *, cluster: str = "local") -> DemoOutcome:
     """Ingest the whole year and reproduce its reference aggregates."""
     prepared = prepare_flights(home, FIRST, LAST, progress=report_progress)
     landed = (home / "landing", home / "held-back")
-    ingest(IngestParameters(home=home, paths=landed, now=NEW_YEAR))
+    ingest(IngestParameters(home=home, paths=landed))
     night = nightly(
         NightParameters(
             home=home, night=LAST, window=364, cluster=cluster, ingest=False
