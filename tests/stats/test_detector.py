@@ -240,3 +240,11 @@ def test_ledoit_wolf_is_offered_for_rows():
     found = MahalanobisDetector.fit(_rows(60), shrinkage="ledoit-wolf")
     assert 0 < found.intensity < 1
     assert "intensity" in repr(found)
+
+
+def test_a_feature_below_its_floor_is_uncorrelated_with_the_others():
+    baseline = _rows(80)
+    found = MahalanobisDetector.fit(baseline, shrinkage=None, floors=[0, 50.0, 0, 0])
+    assert found.floored.tolist() == [False, True, False, False]
+    assert found.covariance[1].tolist() == [0.0, 2500.0, 0.0, 0.0]
+    assert found.rank == 3
