@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from stats.simulate_anomalies import KINDS, Anomaly, Change, changes
+from stats.simulate_anomalies import KINDS, Anomaly, Injection, changes
 from stats.simulate_params import PopulationParams
 from stats.streams import AGENTS, SHOCKS, SITES, TEAMS, stream
 from stats.summary import InvalidInput
@@ -175,7 +175,7 @@ class Population:
         agents: NDArray[np.int64],
         team: NDArray[np.int64],
         truth: Truth,
-        change: Change,
+        change: Injection,
         present: Bools,
         observed: Bools,
         rows: NDArray[np.int64],

@@ -13,7 +13,7 @@ from stats.simulate_params import PopulationParams
 from stats.streams import ANOMALIES, stream
 from stats.summary import InvalidInput
 
-__all__ = ["KINDS", "Anomaly", "Change", "changes"]
+__all__ = ["KINDS", "Anomaly", "Injection", "changes"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -93,7 +93,7 @@ class Anomaly:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Change:
+class Injection:
     """Everything injected into one block.
 
     Attributes
@@ -115,7 +115,7 @@ def changes(
     agents: NDArray[np.int64],
     site: NDArray[np.int64],
     noise: Floats,
-) -> Change:
+) -> Injection:
     """Return what the anomalies change in a block.
 
     Parameters
@@ -147,7 +147,7 @@ def changes(
             added += np.where(cells[..., None], moved, 0.0)
         if anomaly.kind != "storm":
             kind[cells] = KINDS.index(anomaly.kind) + 1
-    return Change(added, silent, kind)
+    return Injection(added, silent, kind)
 
 
 def _moved(
