@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from icechunk import IcechunkError, Repository, Session
 from zarr.abc.store import Store
 
 from storage.arrays import group_attributes, run
 from storage.errors import Corrupt, NotFound
+from storage.layout import shard_path
 from storage.records import ShardRow
 
 __all__ = ["SHARDS_ADDED", "rows_at", "scan"]
@@ -31,10 +33,21 @@ def _sorted(rows: Iterable[ShardRow]) -> tuple[ShardRow, ...]:
 async def _load(store: Store, paths: list[str]) -> list[ShardRow]:
     found = await asyncio.gather(*(group_attributes(store, path) for path in paths))
     return [
-        ShardRow.from_attributes(attributes, path)
+        _placed(ShardRow.from_attributes(attributes, path))
         for path, attributes in zip(paths, found, strict=True)
         if "kind" in attributes
     ]
+
+
+def _placed(row: ShardRow) -> ShardRow:
+    """Refuse a row that does not lie where its identity says."""
+    usual = shard_path(row.key, row.version)
+    if row.path not in (usual, shard_path(row.key, row.version, row.sha256)):
+        raise Corrupt(
+            f"ledger row at {row.path}: belongs at {usual}. "
+            "Run `consilience verify` and restore the store from a copy."
+        )
+    return row
 
 
 def _is_shard(path: str) -> bool:
@@ -77,53 +90,74 @@ def rows_at(repository: Repository, session: Session, url: str) -> tuple[ShardRo
     Raises
     ------
     Corrupt
-        When a row is malformed.
+        When a row is malformed, or there are not as many as the commits added.
+
+    Notes
+    -----
+    Neither the list of groups in a snapshot nor the transaction logs carry a checksum.
+    Every commit therefore states how many shards it added.  When what the logs name
+    does not agree, everything is listed; when that does not agree, it is damage.
     """
     snapshot = str(session.snapshot_id)
     with _LOCK:
         known = _KNOWN.get(url)
         if known is not None and known[0] == snapshot:
             return known[1]
-        rows = _step(repository, session, snapshot, known)
+        way = _way(repository, snapshot, known)
+        rows = None if way is None else _added(repository, session, snapshot, way)
         if rows is None:
             rows = scan(session.store)
+            if way is not None and len(rows) != way.expected:
+                raise Corrupt(
+                    f"store {url}: snapshot {snapshot} lists {len(rows)} shards, its "
+                    f"commits added {way.expected}. Restore the store from a copy."
+                )
         _KNOWN[url] = (snapshot, rows)
         return rows
 
 
-def _step(
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """From a snapshot whose rows are known, or the first one, to the wanted one."""
+
+    base: str
+    before: tuple[ShardRow, ...]
+    added: int
+
+    @property
+    def expected(self) -> int:
+        return len(self.before) + self.added
+
+
+def _way(
     repository: Repository,
-    session: Session,
     snapshot: str,
     known: tuple[str, tuple[ShardRow, ...]] | None,
-) -> tuple[ShardRow, ...] | None:
-    """Rows known at an ancestor and those added since; None without such a way.
-
-    Transaction logs, which say what was added, carry no checksum: the commits state
-    how many shards each of them added, and without agreement everything is listed.
-    """
+) -> _Way | None:
+    """Walk the history back; None when its beginning is gone or cannot be read."""
+    base, added = "", 0
     try:
-        base, stated = "", 0
-        before: tuple[ShardRow, ...] = ()
         for info in repository.ancestry(snapshot_id=snapshot):
             base = str(info.id)
             if known is not None and base == known[0]:
-                before = known[1]
-                break
-            stated += int(info.metadata.get(SHARDS_ADDED, 0))
-        else:
-            oldest = repository.readonly_session(snapshot_id=base)
-            if run(oldest.store.exists("shards/zarr.json")):
-                return None
-        if base == snapshot:
-            return before
-        change = repository.diff(from_snapshot_id=base, to_snapshot_id=snapshot)
-        paths = {p.strip("/") for p in change.new_groups}
-        found = sorted(path for path in paths if _is_shard(path))
-        added = run(_load(session.store, found))
-    except (IcechunkError, NotFound, ValueError, TypeError):
-        return None  # expired or damaged history: the caller lists everything
-    gone = {p.strip("/") for p in change.deleted_groups}
-    if gone or len(added) != stated:
+                return _Way(base, known[1], added)
+            added += int(info.metadata.get(SHARDS_ADDED, 0))
+        first = repository.readonly_session(snapshot_id=base)
+        whole = not run(first.store.exists("shards/zarr.json"))
+    except (IcechunkError, ValueError, TypeError):
         return None
-    return _sorted([*before, *added])
+    return _Way(base, (), added) if whole else None
+
+
+def _added(
+    repository: Repository, session: Session, snapshot: str, way: _Way
+) -> tuple[ShardRow, ...] | None:
+    """Rows by the transaction logs; None when those cannot be trusted."""
+    try:
+        change = repository.diff(from_snapshot_id=way.base, to_snapshot_id=snapshot)
+        paths = {path.strip("/") for path in change.new_groups}
+        found = sorted(path for path in paths if _is_shard(path))
+        rows = (*way.before, *run(_load(session.store, found)))
+    except (IcechunkError, NotFound):
+        return None
+    return _sorted(rows) if len(rows) == way.expected else None

@@ -5,11 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from icechunk import IcechunkStore
 
-from storage import ledger, shards
+from storage import ledger
 from storage.checkpoints import CheckpointKey, Checkpoints
+from storage.results import write_results
+from storage.schema import Corrupt
 from storage.store import BehaviorStore
 from tests.storage.landing import table, take_in, write
 
@@ -77,23 +80,39 @@ def test_the_ledger_reads_each_row_once(
     assert new == ["shards/demo/north/2026-03-06/0/0-3/zarr.json"]
 
 
-def test_a_ledger_whose_history_disagrees_is_listed(
-    store: BehaviorStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_ledger_that_the_logs_do_not_give_is_listed(
+    filled: BehaviorStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A damaged transaction log hid a shard; commits state how many they added."""
-    monkeypatch.setattr(shards, "SHARDS_ADDED", "other")
-    take_in(store, write(tmp_path / "a.parquet", table(1)))
+    expected, scan = filled.shards(), ledger.scan
     ledger._KNOWN.clear()
     listed = []
 
-    def scan(reader: Any) -> Any:
+    def counted(reader: Any) -> Any:
         listed.append(reader)
-        return ledger_scan(reader)
+        return scan(reader)
 
-    ledger_scan = ledger.scan
-    monkeypatch.setattr(ledger, "scan", scan)
-    assert len(BehaviorStore.open(store.url).shards()) == 1
-    assert len(listed) == 1
+    monkeypatch.setattr(ledger, "scan", counted)
+    monkeypatch.setattr(ledger, "_is_shard", lambda path: path == expected[0].path)
+    with pytest.raises(Corrupt, match="lists 1 shards, its commits added 3"):
+        BehaviorStore.open(filled.url).shards()
+    monkeypatch.undo()
+    monkeypatch.setattr(ledger, "scan", counted)
+    monkeypatch.setattr(ledger, "_added", lambda *_: None)
+    assert BehaviorStore.open(filled.url).shards() == expected
+    assert len(listed) == 2
+
+
+def test_replacing_results_does_not_make_the_ledger_list_everything(
+    filled: BehaviorStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = filled.shards()
+    for value in (1.0, 2.0):
+        group = {"x": (("a",), np.array([value]), {})}
+        write_results(filled, {"runs/2026-03-08/r1": group})
+    ledger._KNOWN.clear()
+    monkeypatch.setattr(ledger, "scan", lambda _: pytest.fail("listed everything"))
+    assert BehaviorStore.open(filled.url).shards() == expected
 
 
 def test_a_batch_of_files_is_one_commit_beside_that_of_its_groups(
