@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "add_moments",
+    "add_single",
     "add_values",
     "carry",
     "exponent_range",
@@ -47,8 +48,8 @@ def _add(row, at, digit, negative):  # type: ignore[no-untyped-def]  # compiled
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
-def _add_single(row, base, m, s, negative):  # type: ignore[no-untyped-def]  # compiled
-    """Add m * 2^s (53 bits) into a row of limbs whose first one is `base`."""
+def add_single(row, base, m, s, negative):  # type: ignore[no-untyped-def]  # compiled
+    """Add m * 2^s (m < 2^63) into a row of limbs whose first one is `base`."""
     shift = np.uint64(s & 31)
     at = (s >> 5) - base
     low = (m & _MASK32) << shift
@@ -122,7 +123,7 @@ def add_values(limbs, base, special, bits):  # type: ignore[no-untyped-def]  # c
             negative = (b >> np.uint64(63)) != 0
             if ((b >> np.uint64(52)) & np.uint64(0x7FF)) != 0x7FF:
                 m, s = _split(b)
-                _add_single(limbs[cell], base, m, s, negative)
+                add_single(limbs[cell], base, m, s, negative)
             elif (b & _FRACTION) != 0:
                 special[cell, 2] += 1
             else:
@@ -177,7 +178,7 @@ def add_moments(  # type: ignore[no-untyped-def]  # compiled
                 k += d - i if pairs else 1
                 continue
             m, s = mantissa[i], place[i]
-            _add_single(sums[g, i], sum_base, m, s, negative[i])
+            add_single(sums[g, i], sum_base, m, s, negative[i])
             if not pairs:
                 counts[g, i, 0] += 1
                 _add_product(products[g, k], product_base, m, m, s + s, False)
@@ -193,7 +194,7 @@ def add_moments(  # type: ignore[no-untyped-def]  # compiled
                 if present[j]:
                     counts[g, i, j] += 1
                 elif not complete:
-                    _add_single(gaps[g, i, j], sum_base, m, s, negative[i])
+                    add_single(gaps[g, i, j], sum_base, m, s, negative[i])
                     _add_product(squares[g, i, j], product_base, m, m, s + s, False)
 
 
