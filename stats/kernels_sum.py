@@ -235,7 +235,7 @@ def add_flat(row, base, special, x):  # type: ignore[no-untyped-def]  # compiled
                 inside, done = _extract(row, base, block, top, level)
             if not inside:
                 needed = _top(block) + _HEADROOM
-                if needed > _LARGEST:
+                if needed > _LARGEST or needed == top:  # no σ fits
                     break
                 top = needed
             elif not done:

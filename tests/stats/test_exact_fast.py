@@ -40,6 +40,10 @@ CLASSES: dict[str, tuple[NDArray[np.floating], int]] = {
     "denormals": (_SIGNS * _RNG.integers(0, 2**52, _N) * _TINY, 0),
     "largest denormals": (np.full(_N, -(2.0**-1022 - _TINY)), 0),
     "denormals and normals": (_RNG.normal(size=_N) * 2.0**-1021, 0),
+    "down to the smallest": (
+        np.append(np.ldexp(_SIGNS, _RNG.integers(-1074, -960, _N)), 2.0**-960),
+        0,
+    ),
     "zeros of both signs": (_SIGNS * 0.0, 0),
     "zeros, then ones": (np.repeat([0.0, 1.0], BLOCK), 0),
     "rising": (np.ldexp(_SIGNS, np.arange(_N) // 100), 0),
