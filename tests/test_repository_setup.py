@@ -6,6 +6,7 @@ import importlib.util
 import os
 import re
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -45,10 +46,21 @@ def test_a_stuck_command_is_ended_with_its_children(
     bootstrap: ModuleType, tmp_path: Path
 ) -> None:
     _script(tmp_path, "stuck", 'sleep 600 & echo $! > "$0.child"; wait')
-    assert not bootstrap.works([str(tmp_path / "stuck")], seconds=1.0)
+    assert not bootstrap.works([str(tmp_path / "stuck")], seconds=3.0)
     child = int((tmp_path / "stuck.child").read_text())
-    state = Path(f"/proc/{child}/stat")
-    assert not state.exists() or state.read_text().split()[2] in {"Z", "X"}
+    # A kill is delivered in its own time: on a busy machine not at once.
+    deadline = time.monotonic() + 30
+    while _runs(child) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _runs(child)
+
+
+def _runs(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().split()[2]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in {"Z", "X"}
 
 
 BROKEN = {
