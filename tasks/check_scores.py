@@ -16,10 +16,12 @@ from tasks.scoring import AgentReference, night_reference
 
 __all__ = ["SCORE_CHECKS"]
 
-# Sentinels per kind, how far they move in standard deviations, how many must be found.
+# Sentinels per kind and shard, how far they move in standard deviations, and how many
+# of one shard may stay unseen: one, since a real agent may start far out on the other
+# side.
 _SENTINELS = 5
 _MOVE = 12.0
-_ENOUGH = 4
+_UNSEEN = 1
 _LEVEL = 0.01
 # Held-out p-values below a level may be this many times too many: nights differ, and
 # a fault moves the share by far more.
@@ -51,21 +53,25 @@ def check_null(context: CheckContext) -> tuple[int, str]:
 
 
 def check_sentinels(context: CheckContext) -> tuple[int, str]:
-    """Move real agents in the direction their team varies least; all must be found."""
+    """Move real agents where their team varies least; each shard must find its own."""
     reference = context.scores.reference
     if reference is None:
         return _too_few(context)
-    whole = _plant(context, reference, hide=False)
-    gaps = _plant(context, reference, hide=True)
-    for kind, (found, planted) in (("complete", whole), ("with a gap", gaps)):
-        if planted == 0:
+    found = planted = gaps = 0
+    for hide in (False, True):
+        kind = "with a gap" if hide else "complete"
+        counts = _plant(context, reference, hide=hide)
+        if not counts:
             raise CheckFailed(f"no agent of tonight could carry a sentinel ({kind})")
-        if found < min(_ENOUGH, planted):
-            raise CheckFailed(
-                f"{found} of {planted} planted agents ({kind}) have p <= {_LEVEL}"
-            )
-    n = whole[1] + gaps[1]
-    return n, f"{whole[0] + gaps[0]} of {n} planted agents found, {gaps[1]} with a gap"
+        for shard, (seen, moved) in counts.items():
+            if seen < max(moved - _UNSEEN, 1):
+                raise CheckFailed(
+                    f"{shard}: {seen} of {moved} planted agents ({kind}) have "
+                    f"p <= {_LEVEL}"
+                )
+            found, planted = found + seen, planted + moved
+            gaps += moved if hide else 0
+    return planted, f"{found} of {planted} planted agents found, {gaps} with a gap"
 
 
 def check_sensitivity(context: CheckContext) -> tuple[int, str]:
@@ -129,10 +135,10 @@ def _tonight(context: CheckContext) -> list[tuple[ShardRow, ShardData]]:
 
 def _plant(
     context: CheckContext, reference: AgentReference, *, hide: bool
-) -> tuple[int, int]:
-    """Count sentinels found and planted over tonight's shards."""
+) -> dict[str, tuple[int, int]]:
+    """Count sentinels found and planted in each of tonight's shards."""
     transforms = schema_transforms(context.store.schema)
-    found = planted = 0
+    counts: dict[str, tuple[int, int]] = {}
     for row, data in _tonight(context):
         if row.key.site not in reference.spread:
             continue
@@ -151,9 +157,9 @@ def _plant(
         after = score_data(moved, row.key.site, night)
         pool = np.zeros(len(chosen), dtype=np.int64)
         p = reference.null.calibrate(after.log_p[chosen], pool)
-        found += int(np.sum(p <= _LEVEL))
-        planted += len(chosen)
-    return found, planted
+        shard = f"{row.key.site} {row.key.night} part {row.key.part}"
+        counts[shard] = (int(np.sum(p <= _LEVEL)), len(chosen))
+    return counts
 
 
 def _moved(

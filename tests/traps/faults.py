@@ -12,6 +12,7 @@ import pytest
 import tasks.baselines
 import tasks.blocks
 import tasks.check_numbers
+import tasks.check_scores
 import tasks.summaries
 from stats.ledger import ShardLedger
 from stats.limbs import Limbs
@@ -226,6 +227,20 @@ def m2_correlations_ignored(patch: pytest.MonkeyPatch, reached: Reached) -> None
         return original(x, groups, centre, centre_n, flat)
 
     patch.setattr(tasks.blocks, "score_within", score_within)
+
+
+def m2_one_site_is_scored_blindly(patch: pytest.MonkeyPatch, reached: Reached) -> None:
+    original = tasks.check_scores.score_data
+
+    def score_data(data, site, night):
+        found = original(data, site, night)
+        if site != "west":
+            return found
+        reached.append("west")
+        calm = np.where(np.isnan(found.log_p), np.nan, -0.5)
+        return dataclasses.replace(found, log_p=calm)
+
+    patch.setattr(tasks.check_scores, "score_data", score_data)
 
 
 def v1_a_check_raises(patch: pytest.MonkeyPatch, reached: Reached) -> None:

@@ -29,6 +29,7 @@ TRAPS: tuple[tuple[faults.Fault, frozenset[str]], ...] = (
     (faults.k3_same_night_appended_twice, frozenset({"counts", "recompute"})),
     (faults.k4_the_last_arrival_wins, frozenset({"ledger"})),
     (faults.m2_correlations_ignored, frozenset({"sentinels"})),
+    (faults.m2_one_site_is_scored_blindly, frozenset({"sentinels"})),
     (faults.v1_a_check_raises, frozenset({"intervals"})),
     (faults.v2_yesterdays_numbers, frozenset({"counts", "recompute"})),
 )
