@@ -53,7 +53,11 @@ CHECKS: tuple[Check, ...] = (*DATA_CHECKS, *NUMBER_CHECKS, *SCORE_CHECKS)
 @task(name="plan", cache_policy=NO_CACHE)
 def plan_step(settings: Settings) -> Plan:
     """Pin a snapshot, find the night, and see whether it already stands."""
-    return decide(settings)
+    plan = decide(settings)
+    if plan.standing is not None:
+        # A run that died after its commit may have left the index without its night.
+        write_index(settings.reports, published_summaries(settings.store))
+    return plan
 
 
 @task(name="reduce", retries=2, retry_delay_seconds=[1, 5], cache_policy=NO_CACHE)

@@ -65,6 +65,15 @@ def test_the_same_night_again_computes_nothing_and_says_so(home):
     assert BehaviorStore.open(str(home / "store")).snapshot == before
 
 
+def test_a_run_that_died_before_its_index_is_listed_by_the_next_one(home):
+    run(home)
+    index = home / "reports" / "index.html"
+    listed = index.read_text()
+    index.unlink()
+    assert not run(home).computed
+    assert index.read_text() == listed
+
+
 def test_a_late_shard_makes_a_revision_equal_to_the_undisturbed_night(home, tmp_path):
     run(home)
     take_in(home, write_shard(tmp_path, MISSING_SITE, LAST))
