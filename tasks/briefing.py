@@ -251,8 +251,9 @@ def _chase(report: NightReport, missing: tuple[MissingSite, ...]) -> list[Todo]:
     for site in missing:
         text = f"Ask {site.site} for {count(site.owed, 'missing night')}"
         if site.tonight and site.age_seconds is not None:
-            text += f": newest data is {age(site.age_seconds)} old, limit "
-            text += age(report.limit_seconds)
+            text += f": newest data is {age(site.age_seconds)} old"
+            if site.age_seconds > report.limit_seconds:
+                text += f", limit {age(report.limit_seconds)}"
         elif site.tonight:
             text += ": it never delivered"
         items.append(Todo(text + ".", "#arrived"))

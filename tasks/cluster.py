@@ -177,13 +177,6 @@ class ClusterSession:
             ) from error
         return self._client
 
-    def describe(self) -> str:
-        """One line: kind, workers and threads in use."""
-        config = self.config
-        if config.kind == "address":
-            return f"scheduler {config.address}"
-        return f"{config.kind}: {config.workers} x {config.threads_per_worker} threads"
-
     def close(self) -> None:
         """Close the client, and the cluster if this session started it."""
         with contextlib.suppress(OSError, TimeoutError):

@@ -13,12 +13,12 @@ from tasks.summaries import agents_tonight, reduce_agents, reduce_shards
 from tests.homes import LAST, NOW, build_home
 
 
-def digest(home, *, workers: int, rows: int | None, shuffle: int | None) -> str:
+def digest(home, *, kind: str, workers: int, rows: int | None, shuffle: int | None):
     store = BehaviorStore.open(str(home / "store"), mode="a")
     delivered = list(store.shards())
     if shuffle is not None:
         random.Random(shuffle).shuffle(delivered)
-    config = ClusterConfig(kind="threads", workers=workers, memory_limit=None)
+    config = ClusterConfig(kind=kind, workers=workers, memory_limit=None)
     with cluster_session(config) as session:
         options = {"client": session.client(), "rows_per_block": rows}
         records: dict[object, Labelled] = reduce_shards(
@@ -33,9 +33,9 @@ def digest(home, *, workers: int, rows: int | None, shuffle: int | None) -> str:
 
 def test_one_digest_for_any_workers_chunks_and_order(tmp_path):
     plans = [
-        (None, {"workers": 1, "rows": None, "shuffle": None}),
-        (7, {"workers": 4, "rows": None, "shuffle": 1}),
-        (33, {"workers": 4, "rows": 11, "shuffle": 2}),
+        (None, {"kind": "local", "workers": 1, "rows": None, "shuffle": None}),
+        (7, {"kind": "local", "workers": 4, "rows": None, "shuffle": 1}),
+        (33, {"kind": "threads", "workers": 4, "rows": 11, "shuffle": 2}),
     ]
     found = set()
     for k, (chunk, plan) in enumerate(plans):
