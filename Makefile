@@ -64,8 +64,15 @@ check: ## lint, types, layers, test and docs: what has to pass before a merge
 check-slow: setup ## calibration, kills and full sizes; takes long
 	@$(BIN)/python -m pytest -m slow
 
-bench: setup ## measure and write docs/benchmarks.md
-	@$(BIN)/python -m tests.bench
+# The peers that are measured beside ours are installed when first asked for.
+$(BIN)/.bench-installed: pyproject.toml constraints.txt
+	@echo "bench: installing the peers" >&2
+	@$(BIN)/python -m pip install --no-input -qq --constraint constraints.txt --editable ".[bench]"
+	@touch $@
+
+bench: setup ## measure and write docs/benchmarks.md; choose with BENCH="--only sums"
+	@$(MAKE) --no-print-directory $(BIN)/.bench-installed
+	@$(BIN)/python -m tests.bench $(BENCH)
 
 clean: ## remove .venv, caches and built pages; leaves data/ alone
 	rm -rf .venv build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage

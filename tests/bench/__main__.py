@@ -1,145 +1,87 @@
 """Measure and write `docs/benchmarks.md`: `make bench`.
 
-Pairs are run alternately (A B A B ...), in processor time of this process, so that a
-busy machine shifts both alike.  Nothing here passes or fails.
+`python -m tests.bench --only passes,peers --agents 20000 --rounds 5`: sections that are
+not measured keep what was measured before.  Raw seconds of every round are in
+`docs/benchmarks.json`; the page is made from that file alone.  Nothing here passes or
+fails.
 """
 
-import os
-import platform
-import statistics
-import subprocess
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import importlib
+import importlib.util
+import shlex
 import sys
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
+from tests.bench import page, results
+from tests.bench.data import Population
+from tests.bench.options import Options
+from tests.bench.timing import ROOT, commit, machine
 
-from stats.exact import exact_sum
-from stats.moments import GroupMoments
-from stats.summary import merge_all
-
-ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "benchmarks.md"
-ROUNDS = 7
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Ours beside the obvious way of doing a similar thing in floating point."""
-
-    what: str
-    beside: str
-    ours: Callable[[], object]
-    plain: Callable[[], object]
-
-
-def pairs(rng: np.random.Generator) -> list[Pair]:
-    """Make the data and the things to measure."""
-    x = rng.standard_normal(4_000_000)
-    mixed = np.concatenate([x, 1e16 * rng.choice([-1.0, 1.0], x.size)])
-    rows = rng.standard_normal((200_000, 5))
-    groups = rng.integers(0, 35, len(rows))
-    whole = GroupMoments.from_block(rows, groups, 35)
-    parts = [GroupMoments.from_block(rows[i::64], groups[i::64], 35) for i in range(64)]
-    stacked = [(p.count.astype(np.float64), p.covariance()) for p in parts]
-    return [
-        Pair("`exact_sum`, 4 million normal", "`np.sum`", lambda: exact_sum(x), x.sum),
-        Pair(
-            "`exact_sum`, 8 million with ±1e16 among them",
-            "`np.sum`",
-            lambda: exact_sum(mixed),
-            mixed.sum,
-        ),
-        Pair(
-            "`GroupMoments.from_block`, 200,000 rows, 5 features, 35 groups",
-            "`np.cov` of all rows",
-            lambda: GroupMoments.from_block(rows, groups, 35),
-            lambda: np.cov(rows, rowvar=False),
-        ),
-        Pair(
-            "`merge_all` of 64 such summaries",
-            "adding float64 arrays of the same shapes",
-            lambda: merge_all(parts),
-            lambda: [sum(arrays) for arrays in zip(*stacked, strict=True)],
-        ),
-        Pair(
-            "`covariance()` of 35 groups",
-            "`np.cov` of all rows",
-            whole.covariance,
-            lambda: np.cov(rows, rowvar=False),
-        ),
-    ]
-
-
-def processor_seconds(call: Callable[[], object]) -> float:
-    """Return the processor time of one call."""
-    start = time.process_time()
-    call()
-    return time.process_time() - start
-
-
-def measure(pair: Pair) -> str:
-    """Return one row of the table."""
-    pair.ours(), pair.plain()
-    ours, plain = [], []
-    for _ in range(ROUNDS):
-        ours.append(processor_seconds(pair.ours))
-        plain.append(processor_seconds(pair.plain))
-    cells = [
-        f"{1e3 * statistics.median(t):.2f} ({1e3 * min(t):.2f} to {1e3 * max(t):.2f})"
-        for t in (ours, plain)
-    ]
-    floor = max(statistics.median(plain), 1e-9)
-    ratio = f"{statistics.median(ours) / floor:.2f}"
-    return f"| {pair.what} | {cells[0]} | {pair.beside} | {cells[1]} | {ratio} |"
-
-
-def machine() -> str:
-    """Return what the figures were measured on, in one line."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text("utf-8").splitlines() if info.is_file() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if "model name" in line]
-    model = names[0] if names else platform.machine()
-    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-    return (
-        f"{model}, {os.cpu_count()} processors, load {load}; Python "
-        f"{platform.python_version()}, numpy {np.__version__}"
-    )
-
-
-def commit() -> str:
-    """Return the commit that was measured, or that it is not known."""
-    done = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.stdout.strip() or "unknown"
+SECTIONS = ("sums", "readers", "passes", "peers", "accuracy", "growth", "night")
+PEERS = ("duckdb", "polars", "flox", "scikit-learn")
 
 
 def main() -> None:
-    """Measure everything and write the page."""
-    rows = [measure(pair) for pair in pairs(np.random.default_rng(20130308))]
-    lines = [
-        "# Benchmarks",
-        "",
-        "`make bench` writes this page. Milliseconds of processor time: the median of "
-        f"{ROUNDS} rounds, in brackets the least and the most; the ratio is of the "
-        "medians. Figures of another machine differ; ratios differ less.",
-        "",
-        f"Measured on {datetime.now(UTC):%d %B %Y} at commit {commit()}. {machine()}.",
-        "",
-        "| what | ms | beside | ms | ratio |",
-        "|---|---|---|---|---|",
-        *rows,
-    ]
-    PAGE.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    sys.stdout.write("\n".join(lines[6:]) + f"\nwritten to {PAGE.relative_to(ROOT)}\n")
+    """Measure the sections that were asked for and write the page."""
+    asked = _arguments()
+    names = asked.only.split(",") if asked.only else list(SECTIONS)
+    unknown = sorted(set(names) - set(SECTIONS))
+    if unknown:
+        sys.exit(f"bench: no section {unknown}; choose from {', '.join(SECTIONS)}")
+    options = Options(
+        Population(agents=asked.agents),
+        asked.data,
+        rounds=asked.rounds,
+        threads=asked.threads,
+        quick=asked.quick,
+    )
+    folder = asked.data / "quick" if asked.quick else ROOT / "docs"
+    folder.mkdir(parents=True, exist_ok=True)
+    stored = folder / "benchmarks.json"
+    runs = results.load(stored)
+    for name in names:
+        if importlib.util.find_spec(f"tests.bench.{name}") is None:
+            options.say(f"{name}: not written yet, left out")
+            continue
+        options.say(name)
+        section = importlib.import_module(f"tests.bench.{name}").measure(options)
+        runs[name] = _stamped(section)
+        found = [*section.comparisons, *section.figures]
+        sys.stdout.write("\n".join([section.title, *page.plain(found), ""]))
+        ordered = [runs[key] for key in SECTIONS if key in runs]
+        results.save(stored, ordered)
+        (folder / "benchmarks.md").write_text(page.render(ordered), encoding="utf-8")
+    sys.stdout.write(f"written: {folder / 'benchmarks.md'}\n")
+
+
+def _stamped(section: results.Section) -> results.Run:
+    return results.Run(
+        section,
+        date=f"{datetime.now(UTC):%d %B %Y %H:%M} UTC",
+        commit=commit(),
+        machine=machine(*PEERS) if section.name == "peers" else machine(),
+        command=shlex.join(["python", "-m", "tests.bench", *sys.argv[1:]]),
+    )
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    fields = {field.name: field.default for field in dataclasses.fields(Options)}
+    parser.add_argument("--only", default="", help=f"of {','.join(SECTIONS)}")
+    parser.add_argument("--quick", action="store_true", help="small; no page of docs")
+    parser.add_argument("--agents", type=int, default=0, help="200,000 by default")
+    parser.add_argument("--rounds", type=int, default=0, help=f"{fields['rounds']}")
+    parser.add_argument("--threads", type=int, default=fields["threads"])
+    parser.add_argument("--data", type=Path, default=ROOT / "data" / "bench")
+    asked = parser.parse_args()
+    asked.agents = asked.agents or (4_000 if asked.quick else Population.agents)
+    asked.rounds = asked.rounds or (1 if asked.quick else fields["rounds"])
+    return asked
 
 
 if __name__ == "__main__":

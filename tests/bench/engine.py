@@ -1,0 +1,129 @@
+"""How the benchmark runs ours: one pass over an array, and the roll-ups after it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dask.threaded
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from stats.moments import GroupMoments
+from tasks import reduce as reduce_module
+from tests.bench.data import Population
+
+
+@dataclass(frozen=True)
+class ZarrSource:
+    """Chunks of a zarr array along its first axis, read one by one."""
+
+    url: str
+
+    @classmethod
+    def open(cls, url: str) -> ZarrSource:
+        return cls(url)
+
+    def _array(self) -> Any:
+        return zarr.open_array(self.url, mode="r")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self._array().shape)
+
+    @property
+    def chunk_shape(self) -> tuple[int, ...]:
+        return tuple(self._array().chunks)
+
+    @property
+    def n_chunks(self) -> int:
+        return -(-self.shape[0] // self.chunk_shape[0])
+
+    def read(self, i: int) -> NDArray[Any]:
+        size = self.chunk_shape[0]
+        block: NDArray[Any] = self._array()[i * size : (i + 1) * size]
+        return block
+
+
+def _one(
+    i: int,
+    source: Any,
+    groups: NDArray[np.int64],
+    n_groups: int,
+    summarize: Callable[..., Any],
+) -> Any:
+    values = source.read(i)
+    size = source.chunk_shape[0]
+    return summarize(values, groups[i * size : (i + 1) * size], n_groups)
+
+
+def reduce_array(
+    source: Any,
+    groups: NDArray[np.int64],
+    n_groups: int,
+    summarize: Callable[..., Any],
+    *,
+    client: Any = None,
+    threads: int = 1,
+) -> Any:
+    """One fused task per chunk, merged over a tree of 16."""
+    one = functools.partial(
+        _one, source=source, groups=groups, n_groups=n_groups, summarize=summarize
+    )
+    if client is not None:
+        return reduce_module.tree_reduce(range(source.n_chunks), one, client=client)
+    graph, roots = reduce_module._graph({"all": range(source.n_chunks)}, one, 16)
+    return dask.threaded.get(graph, roots["all"], num_workers=threads)
+
+
+def flat(values: NDArray[Any], groups: NDArray[np.int64], n_groups: int) -> Any:
+    """Exact moments with all pairs."""
+    d = values.shape[2]
+    rows = np.repeat(groups, values.shape[1])
+    return GroupMoments.from_block(values.reshape(-1, d), rows, n_groups)
+
+
+def five(values: NDArray[Any], groups: NDArray[np.int64], n_groups: int) -> Any:
+    """Exact count, sum, sum of squares, minimum and maximum: no pairs."""
+    d = values.shape[2]
+    rows = np.repeat(groups, values.shape[1])
+    flat_values = values.reshape(-1, d)
+    return GroupMoments.from_block(flat_values, rows, n_groups, pairs=False)
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One pass over an array of a population, at team, site and all level."""
+
+    population: Population
+    path: Path
+    threads: int
+
+    def levels(self, summarize: Callable[..., Any]) -> tuple[Any, Any, Any]:
+        """Return the summaries of teams, sites and all."""
+        population = self.population
+        source = ZarrSource.open(str(self.path))
+        teams = reduce_array(
+            source,
+            population.team_of_agent(),
+            population.teams,
+            summarize,
+            threads=self.threads,
+        )
+        sites = teams.rollup(population.site_of_team(), population.sites)
+        return teams, sites, sites.rollup(np.zeros(population.sites, dtype=np.int64), 1)
+
+    def covariances(self, summarize: Callable[..., Any]) -> list[NDArray[Any]]:
+        """Run the pass and round the covariances of every level."""
+        return [level.covariance() for level in self.levels(summarize)]
+
+    def decode(self) -> int:
+        """Read and decode every chunk, keep none; return how many there were."""
+        source = ZarrSource.open(str(self.path))
+        for i in range(source.n_chunks):
+            source.read(i)
+        return source.n_chunks

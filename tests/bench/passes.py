@@ -1,0 +1,67 @@
+"""One pass over the array, beside only reading and decoding it."""
+
+from __future__ import annotations
+
+from tests.bench.data import CODEC_TEXT
+from tests.bench.engine import Pass, five, flat
+from tests.bench.options import Options
+from tests.bench.results import Comparison, Goal, Section
+from tests.bench.timing import Seconds, interleaved
+
+_EXACT = {"zstd": Goal(most=1.8, stretch=1.5), "lz4": Goal(most=2.5, stretch=2.0)}
+_FLOAT = {"zstd": Goal(most=1.4), "lz4": Goal(most=1.9)}
+
+
+def measure(options: Options) -> Section:
+    """Measure every codec."""
+    comparisons: list[Comparison] = []
+    for codec in CODEC_TEXT:
+        options.say(f"passes: {CODEC_TEXT[codec]}")
+        comparisons += _of_codec(options, codec)
+    return Section(
+        "passes",
+        "One pass beside decoding alone",
+        f"{options.population.size()}; {options.threads} Dask threads. Full 16 × 16 "
+        "pairwise-complete covariance, minimum and maximum of teams, sites and all: "
+        "the pass ends with the states of all three levels; rounding 136 pairs of every "
+        "group to float64 is a row of its own. Decoding alone is the fastest reader we "
+        "know, chunk after chunk, nothing kept.",
+        tuple(comparisons),
+    )
+
+
+def _of_codec(options: Options, codec: str) -> list[Comparison]:
+    run = Pass(options.population, options.files.array(codec), options.threads)
+    seconds = interleaved(
+        {
+            "decode": run.decode,
+            "exact": lambda: run.levels(flat),
+            "rounded": lambda: run.covariances(flat),
+            "five": lambda: run.levels(five),
+        },
+        options.rounds,
+    )
+    return [
+        _row(options, codec, seconds, "exact", "exact moments", _EXACT[codec]),
+        _row(options, codec, seconds, "rounded", "the same with covariances", None),
+        _row(options, codec, seconds, "five", "exact, five statistics", None),
+    ]
+
+
+def _row(
+    options: Options,
+    codec: str,
+    seconds: Seconds,
+    name: str,
+    ours: str,
+    goal: Goal | None,
+) -> Comparison:
+    return Comparison(
+        CODEC_TEXT[codec],
+        ours,
+        "decoding alone",
+        seconds[name],
+        seconds["decode"],
+        units=options.population.rows,
+        goal=goal,
+    )
