@@ -103,19 +103,28 @@ class Pass:
     path: Path
     threads: int
 
+    def teams(self, summarize: Callable[..., Any]) -> Any:
+        """Return the summary of every team."""
+        groups = self.population.team_of_agent()
+        return self._reduce(groups, self.population.teams, summarize)
+
+    def everything(self, summarize: Callable[..., Any]) -> Any:
+        """Return the summary of all agents as one group, without teams."""
+        groups = np.zeros(self.population.agents, dtype=np.int64)
+        return self._reduce(groups, 1, summarize)
+
     def levels(self, summarize: Callable[..., Any]) -> tuple[Any, Any, Any]:
         """Return the summaries of teams, sites and all."""
         population = self.population
-        source = ZarrSource.open(str(self.path))
-        teams = reduce_array(
-            source,
-            population.team_of_agent(),
-            population.teams,
-            summarize,
-            threads=self.threads,
-        )
+        teams = self.teams(summarize)
         sites = teams.rollup(population.site_of_team(), population.sites)
         return teams, sites, sites.rollup(np.zeros(population.sites, dtype=np.int64), 1)
+
+    def _reduce(
+        self, groups: NDArray[np.int64], n: int, summarize: Callable[..., Any]
+    ) -> Any:
+        source = ZarrSource.open(str(self.path))
+        return reduce_array(source, groups, n, summarize, threads=self.threads)
 
     def covariances(self, summarize: Callable[..., Any]) -> list[NDArray[Any]]:
         """Run the pass and round the covariances of every level."""

@@ -2,7 +2,7 @@
 
 Runs `consilience demo` on the flights in a fresh home, as a newcomer does: wall time
 and the peak memory of the process and everything it started, that is the embedded
-workflow server and the workers.  With PREFECT_API_URL set, the server is not among them.
+workflow server and the workers.  With PREFECT_API_URL set, the server is not counted.
 """
 
 from __future__ import annotations

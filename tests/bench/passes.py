@@ -23,9 +23,9 @@ def measure(options: Options) -> Section:
         "One pass beside decoding alone",
         f"{options.population.size()}; {options.threads} Dask threads. Full 16 × 16 "
         "pairwise-complete covariance, minimum and maximum of teams, sites and all: "
-        "the pass ends with the states of all three levels; rounding 136 pairs of every "
-        "group to float64 is a row of its own. Decoding alone is the fastest reader we "
-        "know, chunk after chunk, nothing kept.",
+        "the pass ends with the states of all three levels; rounding the 136 pairs of "
+        "every group to float64 is a row of its own. Decoding alone is the fastest "
+        "reader we know, chunk after chunk, nothing kept.",
         tuple(comparisons),
     )
 
