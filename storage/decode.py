@@ -110,7 +110,7 @@ def _blosc(data: Raw, size: int) -> Raw:
 def _gzip(data: Raw, size: int) -> Raw:
     del size
     try:
-        return np.frombuffer(gzip.decompress(data), dtype=np.uint8)
+        return np.frombuffer(gzip.decompress(data.data), dtype=np.uint8)
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"gzip: {error}") from error
 
