@@ -9,8 +9,10 @@ from __future__ import annotations
 import functools
 import uuid
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar, cast
 
+import dask.threaded
 from dask.local import get_sync
 from distributed import Client, as_completed
 
@@ -21,10 +23,11 @@ __all__ = ["ProgressCallback", "tree_reduce", "tree_reduce_many"]
 B = TypeVar("B")
 S = TypeVar("S", bound=Summary)
 K = TypeVar("K", bound=Hashable)
+_LEAF = "summarize-"
 
 
 class ProgressCallback(Protocol):
-    """Told after every finished reduction how many of how many are done."""
+    """Told how many of how many parts are done."""
 
     def __call__(self, done: int, total: int) -> None:
         """Report progress."""
@@ -36,7 +39,9 @@ def tree_reduce(
     summarize: Callable[[B], S],
     *,
     client: Client | None = None,
+    threads: int | None = None,
     split_every: int = 16,
+    progress: ProgressCallback | None = None,
 ) -> S:
     """Summarise every block and merge the summaries over a tree.
 
@@ -48,8 +53,12 @@ def tree_reduce(
         Reads one block and returns its Summary; runs on a worker.
     client : distributed.Client, optional
         Where to run; None runs in this process, one block after the other.
+    threads : int, optional
+        Without a client, run blocks on so many threads of this process.
     split_every : int
         How many summaries one merge takes, at least 2.
+    progress : ProgressCallback, optional
+        Told how many blocks are summarised: each, or on a cluster each first merge.
 
     Returns
     -------
@@ -61,10 +70,17 @@ def tree_reduce(
     InvalidInput
         For no blocks, or a fan-in below 2.
     """
-    found = tree_reduce_many(
-        {"all": blocks}, summarize, client=client, split_every=split_every
-    )
-    return found["all"]
+    _check({"all": blocks}, split_every)
+    graph, roots = _graph({"all": blocks}, summarize, split_every)
+    root = roots["all"]
+    if client is not None:
+        watched = {} if progress is None else _first_merges(graph, len(blocks))
+        return cast("S", _run_watched(client, graph, root, watched, progress))
+    watch = None if progress is None else [_leaf_counter(len(blocks), progress)]
+    if threads is None:
+        return cast("S", get_sync(graph, root, callbacks=watch))
+    with ThreadPoolExecutor(threads) as pool:
+        return cast("S", dask.threaded.get(graph, root, pool=pool, callbacks=watch))
 
 
 def tree_reduce_many(
@@ -99,16 +115,7 @@ def tree_reduce_many(
     InvalidInput
         For a key without blocks, or a fan-in below 2.
     """
-    if split_every < 2:
-        raise InvalidInput(
-            f"tree_reduce: split_every is {split_every}. Use at least 2."
-        )
-    hollow = [key for key, parts in blocks.items() if not parts]
-    if hollow:
-        raise InvalidInput(
-            f"tree_reduce: {hollow[0]!r} has no blocks. "
-            "Leave keys without data out, or give an empty summary yourself."
-        )
+    _check(blocks, split_every)
     if not blocks:
         return {}
     graph, roots = _graph(blocks, summarize, split_every)
@@ -129,6 +136,19 @@ def tree_reduce_many(
     return {key: found[key] for key in blocks}
 
 
+def _check(blocks: Mapping[K, Sequence[B]], split_every: int) -> None:
+    if split_every < 2:
+        raise InvalidInput(
+            f"tree_reduce: split_every is {split_every}. Use at least 2."
+        )
+    hollow = [key for key, parts in blocks.items() if not parts]
+    if hollow:
+        raise InvalidInput(
+            f"tree_reduce: {hollow[0]!r} has no blocks. "
+            "Leave keys without data out, or give an empty summary yourself."
+        )
+
+
 def _graph(
     blocks: Mapping[K, Sequence[B]], summarize: Callable[[B], S], split_every: int
 ) -> tuple[dict[str, Any], dict[K, str]]:
@@ -139,7 +159,7 @@ def _graph(
     for i, (key, parts) in enumerate(blocks.items()):
         level: list[str] = []
         for j, block in enumerate(parts):
-            name = f"summarize-{token}-{i}-{j}"
+            name = f"{_LEAF}{token}-{i}-{j}"
             graph[name] = (functools.partial(summarize, block),)
             level.append(name)
         depth = 0
@@ -171,5 +191,57 @@ def _run(
         ):
             collect(names[future.key], cast("S", summary))
             future.release()
+    finally:
+        client.cancel(futures)
+
+
+def _leaf_counter(
+    total: int, progress: ProgressCallback
+) -> tuple[None, None, None, Callable[..., None], None]:
+    """Report every summarised block of a run in this process: Dask's five callbacks."""
+    done = 0
+
+    def finished(key: str, *rest: object) -> None:
+        del rest
+        nonlocal done
+        if key.startswith(_LEAF):
+            done += 1
+            progress(done, total)
+
+    return (None, None, None, finished, None)
+
+
+def _first_merges(graph: dict[str, Any], total: int) -> dict[str, int]:
+    """Merges of blocks and how many each takes; the block itself where it is alone."""
+    found = {
+        name: len(task[1])
+        for name, task in graph.items()
+        if len(task) == 2 and task[1][0].startswith(_LEAF)
+    }
+    alone = set(graph) if total == 1 else set()
+    return found | dict.fromkeys(alone, 1)
+
+
+def _run_watched(
+    client: Client,
+    graph: dict[str, Any],
+    root: str,
+    watched: Mapping[str, int],
+    progress: ProgressCallback | None,
+) -> Any:
+    """Run on the cluster, reporting each of the watched tasks as it finishes."""
+    keys = [*(key for key in watched if key != root), root]
+    futures = client.get(graph, keys, sync=False)
+    total, done = sum(watched.values()), 0
+    try:
+        for future in as_completed(futures, loop=client.loop):
+            if future.status != "finished":
+                break
+            done += watched.get(future.key, 0)
+            if progress is not None and future.key in watched:
+                progress(done, total)
+            if future.key != root:
+                future.release()
+        return futures[-1].result()
     finally:
         client.cancel(futures)

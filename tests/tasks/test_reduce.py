@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 
 import numpy as np
 import pytest
@@ -98,6 +99,50 @@ def test_a_block_that_fails_raises_its_own_error(client):
     broken = functools.partial(summarize, offset=ROWS)
     with pytest.raises(IndexError):
         tree_reduce(blocks(100), broken, client=client)
+
+
+@pytest.mark.parametrize("size", [5, 100, ROWS])
+@pytest.mark.parametrize("where", ["here", "threads", "cluster"])
+def test_progress_counts_blocks_to_the_last_one(size, where, client):
+    plan = blocks(size)
+    steps: list[tuple[int, int]] = []
+    options = {"here": {}, "threads": {"threads": 2}, "cluster": {"client": client}}
+    found = tree_reduce(
+        plan,
+        summarize,
+        split_every=4,
+        progress=lambda done, total: steps.append((done, total)),
+        **options[where],
+    )
+    assert found.digest() == summarize(tuple(range(ROWS))).digest()
+    done = [step[0] for step in steps]
+    assert done == sorted(set(done))
+    assert steps[-1] == (len(plan), len(plan))
+    assert len(steps) == (-(-len(plan) // 4) if where == "cluster" else len(plan))
+
+
+def test_threads_run_blocks_side_by_side():
+    """Two blocks wait for each other: one thread alone would never finish."""
+    barrier = threading.Barrier(2)
+
+    def meet(rows):
+        barrier.wait(timeout=60)
+        return summarize(rows)
+
+    found = tree_reduce(blocks(ROWS // 2), meet, threads=2)
+    assert found.digest() == summarize(tuple(range(ROWS))).digest()
+
+
+@pytest.mark.parametrize("where", ["threads", "cluster", "watched"])
+def test_an_error_of_a_block_ends_a_watched_run(where, client):
+    broken = functools.partial(summarize, offset=ROWS)
+    options = {
+        "threads": {"threads": 2},
+        "cluster": {"client": client},
+        "watched": {"client": client, "progress": lambda done, total: None},
+    }
+    with pytest.raises(IndexError):
+        tree_reduce(blocks(20), broken, split_every=3, **options[where])
 
 
 def test_no_blocks_and_a_fan_in_of_one_are_refused():
