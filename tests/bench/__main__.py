@@ -22,7 +22,10 @@ from tests.bench.data import Population
 from tests.bench.options import Options
 from tests.bench.timing import ROOT, commit, machine
 
-SECTIONS = ("sums", "readers", "passes", "peers", "accuracy", "growth", "night")
+SECTIONS = (
+    "sums", "readers", "passes", "peers", "accuracy", "growth", "overhead", "memory",
+    "night",
+)  # fmt: skip
 PEERS = ("duckdb", "polars", "flox", "scikit-learn")
 
 
@@ -34,7 +37,7 @@ def main() -> None:
     if unknown:
         sys.exit(f"bench: no section {unknown}; choose from {', '.join(SECTIONS)}")
     options = Options(
-        Population(agents=asked.agents),
+        Population(agents=asked.agents, chunk=asked.chunk),
         asked.data,
         rounds=asked.rounds,
         threads=asked.threads,
@@ -80,6 +83,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=ROOT / "data" / "bench")
     asked = parser.parse_args()
     asked.agents = asked.agents or (4_000 if asked.quick else Population.agents)
+    asked.chunk = 500 if asked.quick else Population.chunk
     asked.rounds = asked.rounds or (1 if asked.quick else fields["rounds"])
     return asked
 

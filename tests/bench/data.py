@@ -74,6 +74,10 @@ class Population:
     def n_bytes(self) -> int:
         return 4 * self.rows * self.features
 
+    @property
+    def chunk_bytes(self) -> int:
+        return 4 * self.chunk * self.times * self.features
+
     def size(self) -> str:
         """Return the size in words."""
         return (
@@ -173,6 +177,15 @@ class Files:
                 target[first : first + len(block)] = block
 
         return _once(path, write)
+
+    def blank(self) -> Path:
+        """Return an array of one chunk with next to nothing in it."""
+        small = Population(agents=1, times=1, features=1, chunk=1, sites=1)
+
+        def write(part: Path) -> None:
+            create(part, small, "lz4", "aft")[:] = 1.0
+
+        return _once(self.folder / "blank.zarr", write)
 
     def table(self, encoding: str) -> Path:
         """Return a Parquet file: team, f0, f1, ...; NaN is null, 4 chunks a row group.

@@ -10,43 +10,17 @@ from typing import Any
 
 import dask.threaded
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from stats.moments import GroupMoments
+from storage.chunks import ChunkSource
 from tasks import reduce as reduce_module
 from tests.bench.data import Population
 
 
-@dataclass(frozen=True)
-class ZarrSource:
-    """Chunks of a zarr array along its first axis, read one by one."""
-
-    url: str
-
-    @classmethod
-    def open(cls, url: str) -> ZarrSource:
-        return cls(url)
-
-    def _array(self) -> Any:
-        return zarr.open_array(self.url, mode="r")
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(self._array().shape)
-
-    @property
-    def chunk_shape(self) -> tuple[int, ...]:
-        return tuple(self._array().chunks)
-
-    @property
-    def n_chunks(self) -> int:
-        return -(-self.shape[0] // self.chunk_shape[0])
-
-    def read(self, i: int) -> NDArray[Any]:
-        size = self.chunk_shape[0]
-        block: NDArray[Any] = self._array()[i * size : (i + 1) * size]
-        return block
+def open_source(path: str | Path) -> ChunkSource:
+    """Return the chunks of an array."""
+    return ChunkSource.open(str(path))
 
 
 def _one(
@@ -80,7 +54,7 @@ def reduce_array(
     return dask.threaded.get(graph, roots["all"], num_workers=threads)
 
 
-def flat(values: NDArray[Any], groups: NDArray[np.int64], n_groups: int) -> Any:
+def exact(values: NDArray[Any], groups: NDArray[np.int64], n_groups: int) -> Any:
     """Exact moments with all pairs."""
     d = values.shape[2]
     rows = np.repeat(groups, values.shape[1])
@@ -123,7 +97,7 @@ class Pass:
     def _reduce(
         self, groups: NDArray[np.int64], n: int, summarize: Callable[..., Any]
     ) -> Any:
-        source = ZarrSource.open(str(self.path))
+        source = open_source(self.path)
         return reduce_array(source, groups, n, summarize, threads=self.threads)
 
     def covariances(self, summarize: Callable[..., Any]) -> list[NDArray[Any]]:
@@ -132,7 +106,7 @@ class Pass:
 
     def decode(self) -> int:
         """Read and decode every chunk, keep none; return how many there were."""
-        source = ZarrSource.open(str(self.path))
+        source = open_source(self.path)
         for i in range(source.n_chunks):
             source.read(i)
         return source.n_chunks

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.bench.data import CODEC_TEXT
-from tests.bench.engine import Pass, five, flat
+from tests.bench.engine import Pass, exact, five
 from tests.bench.options import Options
 from tests.bench.results import Comparison, Goal, Section
 from tests.bench.timing import Seconds, interleaved
@@ -35,8 +35,8 @@ def _of_codec(options: Options, codec: str) -> list[Comparison]:
     seconds = interleaved(
         {
             "decode": run.decode,
-            "exact": lambda: run.levels(flat),
-            "rounded": lambda: run.covariances(flat),
+            "exact": lambda: run.levels(exact),
+            "rounded": lambda: run.covariances(exact),
             "five": lambda: run.levels(five),
         },
         options.rounds,

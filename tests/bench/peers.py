@@ -12,7 +12,7 @@ import numpy as np
 
 from tests.bench import peers_arrays, peers_tables
 from tests.bench.answers import Answer, Contender, difference
-from tests.bench.engine import Pass, five, flat
+from tests.bench.engine import Pass, exact, five
 from tests.bench.options import Options
 from tests.bench.results import Comparison, Figure, Goal, Section
 from tests.bench.timing import interleaved, processor_seconds
@@ -127,7 +127,7 @@ def _cheapest(
 
 def _team_covariance(run: Pass, filled: bool) -> Answer:
     assert not filled
-    return {"covariance": run.teams(flat).covariance()}
+    return {"covariance": run.teams(exact).covariance()}
 
 
 def _team_five(run: Pass, filled: bool) -> Answer:
@@ -136,7 +136,7 @@ def _team_five(run: Pass, filled: bool) -> Answer:
 
 
 def _all_covariance(run: Pass, filled: bool) -> Answer:
-    return {"covariance": run.everything(_filled if filled else flat).covariance()}
+    return {"covariance": run.everything(_filled if filled else exact).covariance()}
 
 
 def _all_five(run: Pass, filled: bool) -> Answer:
@@ -145,7 +145,7 @@ def _all_five(run: Pass, filled: bool) -> Answer:
 
 
 def _filled(values: np.ndarray, groups: np.ndarray, n_groups: int) -> object:
-    return flat(np.nan_to_num(values), groups, n_groups)
+    return exact(np.nan_to_num(values), groups, n_groups)
 
 
 def _five(moments: object) -> Answer:

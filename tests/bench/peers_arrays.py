@@ -12,7 +12,7 @@ import xarray as xr
 
 from tests.bench.answers import Answer, Contender
 from tests.bench.data import CODECS
-from tests.bench.engine import ZarrSource
+from tests.bench.engine import open_source
 from tests.bench.options import Options
 
 # How far an answer may be from ours: computed in float64; in float32, a little; in
@@ -26,7 +26,7 @@ def numpy_contender(options: Options) -> Contender:
     def run(path: str) -> Answer:
         population = options.population
         teams, d = population.team_of_agent(), population.features
-        source = ZarrSource.open(path)
+        source = open_source(path)
         centre = np.nan_to_num(np.nanmean(source.read(0), axis=(0, 1)))
         n, s, p = (np.zeros((population.teams, d, d)) for _ in range(3))
         for i in range(source.n_chunks):
@@ -120,7 +120,7 @@ def pca_contender(options: Options) -> Contender:
     def run(path: str) -> Answer:
         d = options.population.features
         model = IncrementalPCA(n_components=d)
-        source = ZarrSource.open(path)
+        source = open_source(path)
         for i in range(source.n_chunks):
             model.partial_fit(np.nan_to_num(source.read(i)).reshape(-1, d))
         return {"covariance": model.get_covariance()[None]}
@@ -141,7 +141,7 @@ def scaler_contender(options: Options) -> Contender:
     def run(path: str) -> Answer:
         d = options.population.features
         moments, extremes = StandardScaler(), MinMaxScaler()
-        source = ZarrSource.open(path)
+        source = open_source(path)
         for i in range(source.n_chunks):
             rows = source.read(i).reshape(-1, d)
             moments.partial_fit(rows)

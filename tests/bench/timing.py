@@ -36,7 +36,7 @@ def interleaved(
     calls: Mapping[str, Callable[[], object]],
     rounds: int,
     *,
-    clock: Callable[[], float] = processor_seconds,
+    clocks: Mapping[str, Callable[[], float]] | None = None,
 ) -> Seconds:
     """Run all calls alternately and time them, after one round that is not counted.
 
@@ -44,8 +44,8 @@ def interleaved(
     ----------
     calls : mapping of name to callable
     rounds : int
-    clock : callable
-        Returns processor seconds.
+    clocks : mapping of name to callable, optional
+        How to take the processor seconds of a call, where not of this process.
 
     Returns
     -------
@@ -55,6 +55,7 @@ def interleaved(
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for number in range(rounds + 1):
         for name, call in calls.items():
+            clock = (clocks or {}).get(name, processor_seconds)
             start = clock()
             call()
             if number:
