@@ -11,7 +11,7 @@ import numpy as np
 from tests.bench.data import Files, Population, head
 from tests.bench.engine import exact, open_source, reduce_array
 from tests.bench.options import Options
-from tests.bench.page import number
+from tests.bench.page import duration
 from tests.bench.results import Figure, Goal, Section
 from tests.bench.timing import interleaved
 
@@ -58,7 +58,7 @@ def _exponent(
     found = interleaved({str(size): call for size, call in calls.items()}, rounds)
     medians = {size: statistics.median(found[str(size)]) for size in calls}
     value = exponent(list(medians), list(medians.values()))
-    note = "; ".join(f"{n:,}: {number(1e3 * s)} ms" for n, s in medians.items())
+    note = "; ".join(f"{n:,}: {duration(s)}" for n, s in medians.items())
     return Figure(f"{name}: exponent", value, goal=goal, note=note)
 
 

@@ -18,6 +18,7 @@ from tasks.cluster import ClusterConfig, cluster_session
 from tests.bench.data import repeated
 from tests.bench.engine import exact, open_source, reduce_array
 from tests.bench.options import Options
+from tests.bench.page import duration
 from tests.bench.results import Comparison, Figure, Goal, Section
 from tests.bench.timing import family_seconds, interleaved, processor_seconds
 
@@ -177,7 +178,7 @@ def _share(task: Task, client: Client | None, where: str, real: Comparison) -> F
         f"share of Dask, {where}",
         extra / chunk,
         goal=_GOAL,
-        note=f"{1e6 * extra:.0f} µs on {1e3 * chunk:.1f} ms a chunk",
+        note=f"{duration(extra)} on {duration(chunk)} a chunk",
     )
 
 

@@ -88,5 +88,13 @@ def _verdict(goal: Goal | None, value: float) -> tuple[str, str]:
 def _time(seconds: Sequence[float], item: Comparison) -> str:
     median = statistics.median(seconds)
     if item.units:
-        return f"{number(1e9 * median / item.units)} ns/{item.unit}"
-    return f"{number(1e3 * median)} ms" if median < 1 else f"{number(median)} s"
+        return f"{duration(median / item.units)}/{item.unit}"
+    return duration(median)
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit that reads best."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds >= size:
+            return f"{number(seconds / size)} {unit}"
+    return f"{number(seconds * 1e9)} ns"

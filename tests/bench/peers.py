@@ -45,7 +45,7 @@ def measure(options: Options) -> Section:
     figures: list[Figure] = []
     skipped: list[str] = []
     with _one_blas_thread():
-        for question in _QUESTIONS:
+        for question in QUESTIONS:
             _ask(options, question, comparisons, figures, skipped)
     return Section(
         "peers",
@@ -170,7 +170,7 @@ def _one_blas_thread() -> Iterator[None]:
         yield
 
 
-_QUESTIONS = (
+QUESTIONS = (
     Question(
         "covariance of every team, 136 pairs, pairwise complete",
         _team_covariance,
