@@ -31,20 +31,6 @@ class Extremes:
     maximum: NDArray[np.float64]
 
     @classmethod
-    def from_block(
-        cls, x: NDArray[np.float64], groups: NDArray[np.int64], n_groups: int
-    ) -> Self:
-        """Fold rows (n, d) into groups; negative groups and NaN do not count."""
-        minimum = np.full((n_groups, x.shape[1]), np.nan)
-        maximum = minimum.copy()
-        kept = groups >= 0
-        with np.errstate(invalid="ignore"):  # signalling NaN is missing like any other
-            values, to = x[kept] + 0.0, groups[kept]
-            np.fmin.at(minimum, to, values)
-            np.fmax.at(maximum, to, values)
-        return cls(minimum, maximum)
-
-    @classmethod
     def merge(cls, items: Sequence[Self], counts: Sequence[NDArray[np.int64]]) -> Self:
         """Fold many of one shape; `counts` (g, d) tell unknown from nothing seen."""
         minimum = np.fmin.reduce([item.minimum for item in items])

@@ -12,12 +12,15 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from stats.kernels_vector import bits
+
 __all__ = [
-    "add_moments",
+    "add_product",
     "add_single",
     "add_values",
     "carry",
     "exponent_range",
+    "parts",
     "scatter_rows",
     "warm",
 ]
@@ -36,6 +39,14 @@ def _split(bits):  # type: ignore[no-untyped-def]  # compiled
     if exponent > 0:
         return mantissa | _IMPLICIT, exponent - 1
     return mantissa, np.int64(0)
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
+def parts(x):  # type: ignore[no-untyped-def]  # compiled
+    """Mantissa, grid position and sign of a finite float64."""
+    pattern = np.uint64(bits(x))
+    m, s = _split(pattern)
+    return m, s, (pattern >> np.uint64(63)) != 0
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
@@ -61,7 +72,7 @@ def add_single(row, base, m, s, negative):  # type: ignore[no-untyped-def]  # co
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
-def _add_product(row, base, a, b, s, negative):  # type: ignore[no-untyped-def]  # compiled
+def add_product(row, base, a, b, s, negative):  # type: ignore[no-untyped-def]  # compiled
     """Add a * b * 2^s (106 bits) into a row of limbs whose first one is `base`."""
     shift = np.uint64(s & 31)
     at = (s >> 5) - base
@@ -131,87 +142,44 @@ def add_values(limbs, base, special, bits):  # type: ignore[no-untyped-def]  # c
 
 
 @nb.njit(cache=True, nogil=True)
-def add_moments(  # type: ignore[no-untyped-def]  # compiled
-    bits, groups, sums, sum_base, products, product_base, gaps, squares, counts, pairs
-):
-    """Add rows into exact sums and co-moments of their groups.
-
-    Parameters
-    ----------
-    bits : uint64 array, shape (n, d)
-        Bit patterns of float64; non-finite is missing.
-    groups : int64 array, shape (n,)
-        Negative means the row is not counted.
-    sums : int64 array, shape (g, d, K), changed in place
-        Σ x_i.
-    sum_base, product_base : int
-        Grid index of the first limb of sums and of products.
-    products : int64 array, shape (g, p, L), changed in place
-        Σ x_i x_j for i <= j (p = d (d + 1) / 2), or Σ x_i² (p = d) without pairs.
-    gaps : int64 array, shape (g, d, d, K), changed in place
-        Σ x_i over the rows where j is missing; unused without pairs.
-    squares : int64 array, shape (g, d, d, L), changed in place
-        Σ x_i² over the rows where j is missing; unused without pairs.
-    counts : int64 array, shape (g, d, d) or (g, d, 1) without pairs
-        Rows where i and j are present.
-    pairs : bool
-    """
-    n, d = bits.shape
-    mantissa = np.empty(d, dtype=np.uint64)
-    place = np.empty(d, dtype=np.int64)
-    negative = np.empty(d, dtype=np.bool_)
-    present = np.empty(d, dtype=np.bool_)
-    for row in range(n):
-        g = groups[row]
-        if g < 0:
-            continue
-        complete = True
-        for i in range(d):
-            b = bits[row, i]
-            present[i] = ((b >> np.uint64(52)) & np.uint64(0x7FF)) != 0x7FF
-            complete = complete and present[i]
-            mantissa[i], place[i] = _split(b)
-            negative[i] = (b >> np.uint64(63)) != 0
-        k = 0
-        for i in range(d):
-            if not present[i]:
-                k += d - i if pairs else 1
-                continue
-            m, s = mantissa[i], place[i]
-            add_single(sums[g, i], sum_base, m, s, negative[i])
-            if not pairs:
-                counts[g, i, 0] += 1
-                _add_product(products[g, k], product_base, m, m, s + s, False)
-                k += 1
-                continue
-            for j in range(i, d):
-                if present[j]:
-                    sign = negative[i] != negative[j]
-                    other, t = mantissa[j], s + place[j]
-                    _add_product(products[g, k], product_base, m, other, t, sign)
-                k += 1
-            for j in range(d):
-                if present[j]:
-                    counts[g, i, j] += 1
-                elif not complete:
-                    add_single(gaps[g, i, j], sum_base, m, s, negative[i])
-                    _add_product(squares[g, i, j], product_base, m, m, s + s, False)
-
-
-@nb.njit(cache=True, nogil=True)
-def carry(limbs):  # type: ignore[no-untyped-def]  # compiled
-    """Bring all limbs but the last into [0, 2^32), in place; the last keeps the sign.
+def carry(limbs, words):  # type: ignore[no-untyped-def]  # compiled
+    """Write limbs as words of two's complement; say which words are needed.
 
     Parameters
     ----------
     limbs : int64 array, shape (cells, K)
+        Below 2^62 in size.
+    words : uint32 array, shape (cells, K + 2), changed in place
+
+    Returns
+    -------
+    first, last : int
+        The window that holds every cell with its sign: words first to last - 1.
     """
     cells, k = limbs.shape
+    first, last = k + 2, 0
     for c in range(cells):
-        for i in range(k - 1):
-            over = limbs[c, i] >> np.int64(32)
-            limbs[c, i] -= over << np.int64(32)
-            limbs[c, i + 1] += over
+        over = np.int64(0)
+        for i in range(k + 2):
+            if i < k:
+                over += limbs[c, i]
+            words[c, i] = np.uint32(over & np.int64(0xFFFFFFFF))
+            over >>= np.int64(32)
+        fill = np.uint32(over & np.int64(0xFFFFFFFF))
+        top = k + 2
+        while top > 0 and words[c, top - 1] == fill:
+            top -= 1
+        negative = top > 0 and (words[c, top - 1] >> np.uint32(31)) != 0
+        if top > 0 and negative != (over < 0):
+            top += 1
+        elif top == 0 and over < 0:
+            top = 1
+        last = max(last, top)
+        at = 0
+        while at < min(first, top) and words[c, at] == 0:
+            at += 1
+        first = min(first, at) if top > 0 else first
+    return first, last
 
 
 @nb.njit(cache=True, nogil=True)
@@ -232,15 +200,10 @@ def scatter_rows(out, index, rows):  # type: ignore[no-untyped-def]  # compiled
 
 def warm() -> None:
     """Compile every signature in use, or load it from the cache on disk."""
-    bits = np.ones((1, 1)).view(np.uint64)
+    ones = np.ones((1, 1)).view(np.uint64)
     groups = np.zeros(1, dtype=np.int64)
-    wide = np.zeros((1, 1, 200), dtype=np.int64)
-    deep = np.zeros((1, 1, 1, 200), dtype=np.int64)
-    counts = np.zeros((1, 1, 1), dtype=np.int64)
     flat: NDArray[np.int64] = np.zeros((1, 200), dtype=np.int64)
-    exponent_range(bits.ravel())
-    add_values(flat, 0, np.zeros((1, 3), dtype=np.int64), bits)
-    for pairs in (True, False):
-        add_moments(bits, groups, wide, 0, wide, 0, deep, deep, counts, pairs)
-    carry(flat)
+    exponent_range(ones.ravel())
+    add_values(flat, 0, np.zeros((1, 3), dtype=np.int64), ones)
+    carry(flat, np.zeros((1, 202), dtype=np.uint32))
     scatter_rows(flat, groups, flat.copy())

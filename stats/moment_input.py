@@ -1,4 +1,4 @@
-"""What enters `GroupMoments`: checks, limb windows, infinities."""
+"""What enters `GroupMoments`, checked."""
 
 from __future__ import annotations
 
@@ -8,62 +8,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stats.exact_input import as_float64, writable
-from stats.kernels import exponent_range
 from stats.summary import InvalidInput
 
-__all__ = ["check_block", "check_parent", "count_infinite", "windows"]
+__all__ = ["check_block", "check_parent"]
 
 # A limb gains less than 2^32 per row and carries at 2^62.
 _MAX_ROWS = 1 << 29
 
 
-def windows(x: NDArray[np.float64]) -> tuple[int, int, int, int]:
-    """Limbs that a block needs.
+def check_block(
+    values: NDArray[Any], groups: NDArray[np.integer], n_groups: int
+) -> tuple[NDArray[np.floating], NDArray[np.int64], bool]:
+    """Return values and groups as compiled code takes them, or refuse them.
 
     Returns
     -------
-    k, first : int
-        Width and first grid limb for sums.
-    width, second : int
-        The same for sums of products.
+    x : float64 or float32 array, C-contiguous
+        (agents, d, times) when the times of a feature lay side by side, and the flag
+        is True; else (agents, times, d).  Rows of two axes are agents of one time.
+    groups : int64 array, shape (agents,)
+    columns : bool
     """
-    low, high = exponent_range(x.view(np.uint64).ravel())
-    if high < 0:
-        return 3, 0, 5, 0
-    first, second = int(low) >> 5, (2 * int(low)) >> 5
-    return (
-        (int(high) >> 5) - first + 3,
-        first,
-        (2 * int(high) >> 5) - second + 5,
-        second,
-    )
-
-
-def count_infinite(
-    x: NDArray[np.float64], groups: NDArray[np.int64], n_groups: int
-) -> NDArray[np.int64]:
-    """How many values of each group are +inf and -inf, (g, d, 2)."""
-    signs = np.zeros((n_groups, x.shape[1], 2), dtype=np.int64)
-    row, feature = np.nonzero(np.isinf(x) & (groups >= 0)[:, None])
-    negative = (x[row, feature] < 0).astype(np.int64)
-    np.add.at(signs, (groups[row], feature, negative), 1)
-    return signs
-
-
-def check_block(
-    values: NDArray[Any], groups: NDArray[np.integer], n_groups: int
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return values as contiguous float64 and groups as int64, or refuse them."""
     x = np.asarray(values)
     rows = np.asarray(groups)
-    if x.ndim != 2 or rows.shape != x.shape[:1] or rows.dtype.kind not in "iu":
+    fits = x.ndim in (2, 3) and rows.shape == x.shape[:1]
+    if not fits or rows.dtype.kind not in "iu":
         raise InvalidInput(
             f"GroupMoments.from_block: values {x.shape} and groups {rows.shape} of "
-            f"{rows.dtype} do not fit. Give (n, d) numbers and (n,) integers."
+            f"{rows.dtype} do not fit. Give (n, d) or (agents, times, d) numbers and "
+            "an integer for each entry of the first axis."
         )
-    if len(rows) > _MAX_ROWS:
+    n_rows = int(np.prod(x.shape[:-1]))
+    if n_rows > _MAX_ROWS:
         raise InvalidInput(
-            f"GroupMoments.from_block: {len(rows)} rows are more than {_MAX_ROWS}. "
+            f"GroupMoments.from_block: {n_rows} rows are more than {_MAX_ROWS}. "
             "Split the block and merge."
         )
     where = writable(rows, np.int64)
@@ -72,7 +50,19 @@ def check_block(
             f"GroupMoments.from_block: groups run from {where.min()} to {where.max()}, "
             f"expected -1 to {n_groups - 1}. Encode groups first."
         )
-    return as_float64(x, "GroupMoments.from_block"), where
+    if x.ndim == 2:
+        x = x[:, None, :]
+    columns = x.shape[1] > 1 and x.transpose(0, 2, 1).flags.c_contiguous
+    if columns:
+        x = x.transpose(0, 2, 1)
+    return _as_float(x), where, columns
+
+
+def _as_float(x: NDArray[Any]) -> NDArray[np.floating]:
+    """Float32 stays, everything else becomes float64; no copy where none is needed."""
+    if x.dtype == np.float32:
+        return writable(x, np.float32)
+    return as_float64(x, "GroupMoments.from_block")
 
 
 def check_parent(

@@ -210,7 +210,7 @@ def _aligned(products: Limbs, sums: Limbs) -> tuple[list[int], list[int], int]:
     """Bring products and squares of sums to one unit: products first."""
     p, s = _exponent(products, PRODUCT_UNIT), 2 * _exponent(sums, SUM_UNIT)
     # All-zero limbs have no place of their own; zero fits any unit.
-    if not sums.limbs.size:
+    if not sums.words.size:
         s = p
     unit = min(p, s)
     # s - unit is even: the two grids are multiples of 32 apart.

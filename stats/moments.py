@@ -9,10 +9,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from stats import kernels
 from stats.extremes import Extremes
 from stats.limbs import Limbs
-from stats.moment_input import check_block, check_parent, count_infinite, windows
+from stats.moment_block import sum_block
+from stats.moment_input import check_block, check_parent
 from stats.moment_results import MomentResults
 from stats.summary import Incompatible, InvalidInput, digest
 
@@ -80,10 +80,12 @@ class GroupMoments(MomentResults):
 
         Parameters
         ----------
-        values : float or integer array, shape (n, d)
+        values : float or integer array, shape (n, d) or (agents, times, d)
             NaN is missing.  Integers above 2^53 do not fit float64 and are refused.
-        groups : integer array, shape (n,)
-            Group of each row, in [0, n_groups), or -1 for a row that does not count.
+            Any strides; fastest where the times of a feature lie side by side.
+        groups : integer array, shape (n,) or (agents,)
+            Group of each row or agent, in [0, n_groups), or -1 for one that does not
+            count.
         n_groups : int
         pairs : bool
             Keep products of different features; without them only the diagonal is
@@ -95,33 +97,9 @@ class GroupMoments(MomentResults):
             For shapes that do not fit, a group out of range, or a dtype that float64
             cannot hold.
         """
-        x, where = check_block(values, groups, n_groups)
-        d = x.shape[1]
-        wide, inner = _widths(d, pairs)
-        k, first, width, second = windows(x)
-        sums = np.zeros((n_groups, d, k), dtype=np.int64)
-        products = np.zeros((n_groups, wide, width), dtype=np.int64)
-        gappy = pairs and not bool(np.isfinite(x).all())
-        shape = (n_groups if gappy else 0, d, d)
-        gaps = np.zeros((*shape, k), dtype=np.int64)
-        squares = np.zeros((*shape, width), dtype=np.int64)
-        counts = np.zeros((n_groups, d, d if pairs else 1), dtype=np.int64)
-        kernels.add_moments(
-            x.view(np.uint64), where,
-            sums, first, products, second, gaps, squares, counts, pairs,
-        )  # fmt: skip
-        cells = n_groups * inner
-        none = Limbs.zeros(cells)
-        return cls(
-            pairs,
-            counts,
-            Limbs.canonical(sums.reshape(n_groups * d, k), first),
-            Limbs.canonical(products.reshape(n_groups * wide, width), second),
-            Limbs.canonical(gaps.reshape(cells, k), first) if gappy else none,
-            Limbs.canonical(squares.reshape(cells, width), second) if gappy else none,
-            count_infinite(x, where, n_groups),
-            Extremes.from_block(x, where, n_groups),
-        )
+        x, where, columns = check_block(values, groups, n_groups)
+        sums = sum_block(x, where, n_groups, columns=columns, pairs=pairs)
+        return cls(pairs, *sums)
 
     def empty(self) -> Self:
         """Nothing seen; same groups and features."""

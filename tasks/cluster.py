@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Literal, Self
 import yaml
 from distributed import Client, LocalCluster, Worker, WorkerPlugin
 
-from stats.kernels import warm
+from stats.warm import warm
 
 __all__ = ["ClusterConfig", "ClusterError", "ClusterSession", "cluster_session"]
 

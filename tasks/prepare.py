@@ -13,7 +13,7 @@ __all__ = ["main"]
 
 def main() -> None:
     """Compile what is compiled, and let an embedded server create its database."""
-    from stats.kernels import warm  # noqa: PLC0415
+    from stats.warm import warm  # noqa: PLC0415
 
     log = logging.getLogger("consilience.prepare")
     logging.basicConfig(level=logging.INFO, format="prepare: %(message)s")

@@ -1,0 +1,17 @@
+"""Compile everything that is compiled, once, before the first night needs it."""
+
+from __future__ import annotations
+
+from stats import kernels, kernels_quantiles, moment_block
+
+__all__ = ["warm"]
+
+
+def warm() -> None:
+    """Compile every signature in use, or load it from the cache on disk.
+
+    Processes may do this at the same time: each writes whole files and renames them.
+    """
+    kernels.warm()
+    moment_block.warm()
+    kernels_quantiles.warm()
