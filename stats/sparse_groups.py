@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stats.labelled import G
-from stats.summary import InvalidInput, merge_all, pack
+from stats.summary import InvalidInput, pack
 
 __all__ = ["SparseGroups", "touched_groups"]
 
@@ -125,17 +125,16 @@ class SparseGroups(Generic[G]):
 
     @classmethod
     def _merge_many(cls, items: Iterable[Self]) -> Self:
-        """Merge neighbours two by two: states are padded to what they meet only.
+        """Merge halves, and halves of those: states are padded to what they meet only.
 
-        Padding all to the union of all would take memory for as many full states.
+        All at once, each would be padded to the union of all; halves first, few
+        half-done states are held at any time.
         """
-        level = list(items)
-        if all(np.array_equal(item.ids, level[0].ids) for item in level[1:]):
-            return cls(level[0].ids, merge_all([item.groups for item in level]))
-        while len(level) > 1:
-            pairs = [level[i : i + 2] for i in range(0, len(level), 2)]
-            level = [cls._pair(*pair) if pair[1:] else pair[0] for pair in pairs]
-        return level[0]
+        many = list(items)
+        if len(many) == 1:
+            return many[0]
+        half = len(many) // 2
+        return cls._pair(cls._merge_many(many[:half]), cls._merge_many(many[half:]))
 
     @classmethod
     def _pair(cls, one: Self, two: Self) -> Self:

@@ -149,6 +149,13 @@ class ChunkSource:
         items = int(np.prod(self.chunk_shape, dtype=np.int64))
         return items * np.dtype(self.dtype).itemsize
 
+    @property
+    def copies(self) -> int:
+        """Whole decoded chunks that a read holds at once, at most."""
+        if self.direct is None:
+            return 3  # zarr-python: the slab, its parts, and their compressed bytes
+        return 1 if np.dtype(self.direct.dtype).isnative else 2
+
     def agents(self, i: int) -> slice:
         """Agents of chunk i.
 
