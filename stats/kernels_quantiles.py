@@ -18,7 +18,7 @@ __all__ = ["OCTAVES", "count_runs", "join_runs", "tables", "warm"]
 
 # Octaves of one sign in the table: 2^-1074 to 2^1024, padded to whole words of flags.
 OCTAVES = 2104
-# Octave of 2^-1022, the smallest number that is not denormal, is 52 above 2^-1074.
+# An exponent field of 1, the smallest that is not denormal, is octave 52: 2^-1074 is 0.
 _BELOW = 51
 # 2^1024 is where the largest numbers are rounded to; infinity comes right after it.
 _TOP = 2047 + _BELOW
@@ -73,11 +73,11 @@ def _read_out(  # type: ignore[no-untyped-def]  # compiled
                 low = piece << (m - 3)
                 for j in range(size):
                     i = low + (j if side else size - 1 - j)
-                    if table[i] != 0:
-                        bins[at] = i + 1 if side else half - 1 - i
-                        counts[at] = table[i]
-                        table[i] = 0
-                        at += 1
+                    # Written before it is known to count: a branch costs more here.
+                    bins[at] = i + 1 if side else half - 1 - i
+                    counts[at] = table[i]
+                    at += table[i] != 0
+                    table[i] = 0
     return at
 
 
@@ -101,12 +101,8 @@ def count_runs(  # type: ignore[no-untyped-def]  # compiled
     ends : int64 array, shape (r * d,), changed in place
         Where the bins of run and feature end.
     bins, counts : int32 and int64 arrays, changed in place
-        Bins in ascending order per run and feature; room for one entry per value.
-
-    Returns
-    -------
-    int
-        How many entries were written.
+        Bins in ascending order per run and feature; room for one entry per value, and
+        one more.
     """
     fraction = 52 if bits.itemsize == 8 else 23
     shift, rounding = fraction - m, np.int64(1) << (fraction - m - 1)
@@ -140,7 +136,6 @@ def count_runs(  # type: ignore[no-untyped-def]  # compiled
                     marks[place >> m] = 1
             at = _read_out(table, pieces, octaves, zeros, m, bins, counts, at)
             ends[run * d + feature] = at
-    return at
 
 
 @nb.njit(cache=True, nogil=True)
@@ -160,11 +155,6 @@ def join_runs(  # type: ignore[no-untyped-def]  # compiled
         Cell i consists of the runs ``runs[i]`` to ``runs[i + 1]``.
     m, table, pieces, octaves, ends, bins, counts
         As in `count_runs`; entries that come to zero are left out.
-
-    Returns
-    -------
-    int
-        How many entries were written.
     """
     half = np.int64(OCTAVES) << m
     marks = octaves.view(np.uint8)
@@ -192,7 +182,6 @@ def join_runs(  # type: ignore[no-untyped-def]  # compiled
                 marks[place >> m] = 1
         at = _read_out(table, pieces, octaves, zeros, m, bins, counts, at)
         ends[cell] = at
-    return at
 
 
 def tables(m: int) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.uint64]]:

@@ -124,12 +124,12 @@ def bins_of(values: NDArray[np.float64], m: int) -> NDArray[np.int32]:
     one = np.arange(n + 1)
     block = values.view(np.uint64)
     block.flags.writeable = False
-    bins = np.empty(n, dtype=np.int32)
+    bins = np.empty(n + 1, dtype=np.int32)
     count_runs(
         block, one[:-1], np.ones_like(one[:-1]), one, 1, 0, m,
-        *tables(m), np.empty_like(one), bins, np.empty_like(one),
+        *tables(m), np.empty_like(one[1:]), bins, np.empty_like(one),
     )  # fmt: skip
-    return bins
+    return bins[:n]
 
 
 def restored(

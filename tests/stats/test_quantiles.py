@@ -168,7 +168,9 @@ def test_ranks_of_a_threshold_enclose_the_count(blocks):
     block = blocks[0]
     state = build(block)
     near = np.unique(block.values[~np.isnan(block.values)])
-    x = np.concatenate([_THRESHOLDS, near, np.nextafter(near, inf)])[:, None, None]
+    with np.errstate(over="ignore"):
+        above = np.nextafter(near, inf)
+    x = np.concatenate([_THRESHOLDS, near, above])[:, None, None]
     rows = block.values[block.groups >= 0]
     member = np.arange(block.n_groups)[:, None] == block.groups[block.groups >= 0]
     exact = np.einsum("gn,tnd->tgd", member.astype(int), (rows <= x).astype(int))
