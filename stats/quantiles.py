@@ -25,11 +25,10 @@ class GroupQuantiles(QuantileResults):
 
     Attributes
     ----------
-    n_groups, d : int
     mantissa_bits : int
         m: a bin is a number with m bits after the leading one.
     cells : int64 array, shape (k,)
-        group * d + feature of the cells that hold something, ascending.
+        Ascending: group * d + feature of the cells, of n_groups * d, that hold something.
     starts : int64 array, shape (k + 1,)
         Bins of cell i are entries ``starts[i]`` to ``starts[i + 1]``.
     bins : int32 array, shape (entries,)
