@@ -9,20 +9,12 @@ from typing import Any, ClassVar, Self, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stats.exact_input import as_float64, writable
-from stats.kernels import add_values, exponent_range
-from stats.kernels_sum import add_flat
+from stats.exact_blocks import check_dtype, sum_cells
 from stats.limbs import SUM_UNIT, Limbs
 from stats.rounding import ratio
 from stats.summary import Incompatible, InvalidInput, digest, pack
 
 __all__ = ["ExactSum", "exact_sum"]
-
-# Values per compiled call: small copies for foreign dtypes, limbs far from overflow.
-_BLOCK = 1 << 20
-_MIN_ROWS = 256
-# Grid limbs up to 2^64 times the largest float64.
-_ALL_LIMBS = 70
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, eq=False)
@@ -92,7 +84,7 @@ class ExactSum:
         Raises
         ------
         InvalidInput
-            When trailing axes differ from `shape`, or float64 cannot hold a value.
+            When trailing axes differ from `shape`, or the dtype has no exact sum here.
         """
         values = np.asarray(x)
         lead = values.ndim - len(self.shape)
@@ -101,20 +93,12 @@ class ExactSum:
                 f"ExactSum.add: values {values.shape} do not end in {self.shape}. "
                 "Give one value per cell along the last axes."
             )
-        cells = self.limbs.cells
+        check_dtype(values, "ExactSum.add")
         if not values.size:
             return self
-        rows = values.reshape(values.size // cells, cells)
-        step = max(_BLOCK // cells, _MIN_ROWS)
         special = self.special.copy()
-        parts = [self.limbs]
-        for start in range(0, len(rows), step):
-            block = rows[start : start + step]
-            sum_block = _sum_flat if cells == 1 else _sum_rows
-            parts.append(sum_block(block, special))
-            if len(parts) == _MIN_ROWS:
-                parts = [Limbs.add(parts)]
-        return type(self)(self.shape, Limbs.add(parts), special)
+        block = sum_cells(values, self.limbs.cells, special)
+        return type(self)(self.shape, Limbs.add([self.limbs, block]), special)
 
     def value(self) -> NDArray[np.float64]:
         """Correctly rounded sums, shape `shape`; too large is infinite."""
@@ -211,29 +195,6 @@ class ExactSum:
             )
 
 
-def _sum_flat(values: NDArray[Any], special: NDArray[np.int64]) -> Limbs:
-    x = values.ravel()
-    if x.dtype == np.float32:
-        x = writable(x, np.float32)
-    else:
-        x = as_float64(x, "ExactSum.add")
-    limbs = np.zeros((1, _ALL_LIMBS), dtype=np.int64)
-    add_flat(limbs[0], 0, special[0], x)
-    used = np.flatnonzero(limbs[0])
-    first, end = (used[0], used[-1] + 1) if len(used) else (0, 0)
-    return Limbs.canonical(limbs[:, first:end], int(first))
-
-
-def _sum_rows(values: NDArray[Any], special: NDArray[np.int64]) -> Limbs:
-    bits = as_float64(values, "ExactSum.add").view(np.uint64)
-    low, high = exponent_range(bits.ravel())
-    first = int(low) >> 5
-    width = (max(int(high), 0) >> 5) - first + 3
-    limbs = np.zeros((bits.shape[1], width), dtype=np.int64)
-    add_values(limbs, first, special, bits)
-    return Limbs.canonical(limbs, first)
-
-
 @overload
 def exact_sum(x: ArrayLike, axis: None = None) -> float: ...
 @overload
@@ -255,7 +216,7 @@ def exact_sum(x: ArrayLike, axis: int | None = None) -> float | NDArray[np.float
     Raises
     ------
     InvalidInput
-        For an axis that `x` does not have, or a value that float64 cannot hold.
+        For an axis that `x` does not have, or a dtype that has no exact sum here.
 
     Examples
     --------

@@ -1,11 +1,10 @@
-"""Compiled sum of one long array: exact, at about the speed of a float sum.
+"""Compiled sum of one long array: exact, and faster than a float sum.
 
 A float64 σ with significand 1.5, far above every x of a block, makes ``t = σ + x``
 round x to the grid ulp(σ), and ``bits(t) - bits(σ)`` is that multiple as an integer,
 because all t share one exponent.  What was rounded away, ``x - (t - σ)``, is exact and
-goes on to a σ that is 2^52 smaller.  Integer sums may be reordered, so the compiler
-uses vector instructions.  Blocks that three levels do not hold, or that hold infinities
-or NaN, are sorted into bins by sign and exponent, an integer sum each.
+goes on to a σ that is 2^52 smaller.  Integer sums may be reordered, so that eight
+lanes work at a time.  Blocks that eight levels do not hold are sorted into bins.
 
 Source: Rump, Ogita & Oishi, Accurate floating-point summation part I (2008), section 3;
 Demmel & Nguyen, Parallel reproducible summation (2015).  Naive twin:
@@ -14,207 +13,249 @@ tests/stats/test_exact_fast.py.  Nothing here may be compiled with fast-math.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numba as nb
 import numpy as np
-from numba.extending import intrinsic
 
-from stats.kernels import add_single
+from stats.kernels_bins import (
+    add_one,
+    clean,
+    fill_bins,
+    flush,
+    flush_bins,
+    scalar_bits,
+)
+from stats.lanes import LANES, bits, load, prefetch, splat, store, total, union
 
-__all__ = ["BLOCK", "RENEW", "add_flat"]
+__all__ = [
+    "ALL_LIMBS",
+    "ALL_PASSES",
+    "BLOCK",
+    "HEADROOM",
+    "LARGEST",
+    "RENEW",
+    "add_block",
+    "add_flat",
+    "add_passes",
+    "add_rows",
+    "sigma",
+]
 
 # Values per block: each is below 2^51 units, so a block is below 2^62.
 BLOCK = 2048
 # Blocks after which σ and the level are chosen anew, or extraction is tried again.
 RENEW = 64
+# Grid limbs up to 2^64 times the largest float64.
+ALL_LIMBS = 70
 
-_HEADROOM = 3
-_LEVELS = 3
-_LARGEST = 2046
+# Biased exponents from the largest value to its σ, and of the largest σ.
+HEADROOM = 3
+LARGEST = 2046
+# Passes that any finite block is through with.
+ALL_PASSES = 21
 _SIGN_AND_EXPONENT = np.int64(-(1 << 52))
-_FRACTION = np.uint64((1 << 52) - 1)
-_IMPLICIT = np.uint64(1 << 52)
-_HALF = np.uint64(26)
-_LOW = np.uint64((1 << 26) - 1)
-_BINS = 4096
 _SIZE = np.int64((1 << 63) - 1)
-
-
-def _reinterpret(_context, value):  # type: ignore[no-untyped-def]  # compiled
-    """Same 64 bits: of a float64 as an int64, of an int64 as a float64."""
-    result = nb.int64 if value == nb.float64 else nb.float64
-
-    def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        return builder.bitcast(args[0], context.get_value_type(signature.return_type))
-
-    return result(value), generate
-
-
-_bits: Any = intrinsic(_reinterpret)
+# Passes of two levels each over a block, before what is left goes into bins.
+_PASSES = 4
+# What a block needs: one level, two, passes over its rest, or bins.
+_ONE, _TWO, _DEEP, _WIDE = 1, 2, 3, 4
+# Values from here to where memory is asked for: farther than processors look ahead.
+_AHEAD = 384
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
-def _sigma(exponent):  # type: ignore[no-untyped-def]  # compiled
+def sigma(exponent):  # type: ignore[no-untyped-def]  # compiled
     """1.5 times the power of two with this biased exponent."""
-    return _bits((np.int64(exponent) << 52) | np.int64(1 << 51))
+    return scalar_bits((np.int64(exponent) << 52) | np.int64(1 << 51))
 
 
 @nb.njit(cache=True, nogil=True)
-def _top(block):  # type: ignore[no-untyped-def]  # compiled
-    """Largest biased exponent; 2047 when there is an infinity or NaN."""
-    most = np.int64(0)
-    for i in range(block.size):
-        most = max(most, _bits(np.float64(block[i])) & _SIZE)
-    return most >> 52
+def _one_level(x, start, stop, s1):  # type: ignore[no-untyped-def]  # compiled
+    """Units of s1, bits where σ was left, and bits of what is left over."""
+    sigma1 = splat(s1)
+    bits1 = bits(sigma1)
+    first = bad = rest = splat(np.int64(0))
+    for i in range(start, stop, LANES):
+        prefetch(x, i + _AHEAD)
+        v = load(x, i)
+        t = sigma1 + v
+        bad = bad | (bits(t) ^ bits1)
+        rest = rest | bits(v - (t - sigma1))
+        first = first + bits(t)
+    return total(first) - (stop - start) * scalar_bits(s1), union(bad), union(rest)
 
 
 @nb.njit(cache=True, nogil=True)
-def _denormals(block):  # type: ignore[no-untyped-def]  # compiled
+def _two_levels(x, start, stop, s1, s2):  # type: ignore[no-untyped-def]  # compiled
+    """Units of s1 and s2, bits where σ was left, and bits of what is left over."""
+    sigma1, sigma2 = splat(s1), splat(s2)
+    bits1 = bits(sigma1)
+    first = second = bad = rest = splat(np.int64(0))
+    for i in range(start, stop, LANES):
+        prefetch(x, i + _AHEAD)
+        v = load(x, i)
+        t = sigma1 + v
+        q = v - (t - sigma1)
+        u = sigma2 + q
+        bad = bad | (bits(t) ^ bits1)
+        rest = rest | bits(q - (u - sigma2))
+        first = first + bits(t)
+        second = second + bits(u)
+    one = total(first) - (stop - start) * scalar_bits(s1)
+    two = total(second) - (stop - start) * scalar_bits(s2)
+    return one, two, union(bad), union(rest)
+
+
+@nb.njit(cache=True, nogil=True)
+def _peel(x, start, stop, out, s1, s2):  # type: ignore[no-untyped-def]  # compiled
+    """Two levels, and what is left over of every value in `out`."""
+    sigma1, sigma2 = splat(s1), splat(s2)
+    bits1 = bits(sigma1)
+    first = second = bad = rest = splat(np.int64(0))
+    for i in range(start, stop, LANES):
+        prefetch(x, i + _AHEAD)
+        v = load(x, i)
+        t = sigma1 + v
+        q = v - (t - sigma1)
+        u = sigma2 + q
+        r = q - (u - sigma2)
+        store(out, i - start, r)
+        bad = bad | (bits(t) ^ bits1)
+        rest = rest | bits(r)
+        first = first + bits(t)
+        second = second + bits(u)
+    one = total(first) - (stop - start) * scalar_bits(s1)
+    two = total(second) - (stop - start) * scalar_bits(s2)
+    return one, two, union(bad), union(rest)
+
+
+@nb.njit(cache=True, nogil=True)
+def _denormals(x, start, stop):  # type: ignore[no-untyped-def]  # compiled
     """Sum of values below 2^-1022, whose bits are integers; slow in floating point."""
-    first, seen = np.int64(0), np.int64(0)
-    for i in range(block.size):
-        bits = _bits(np.float64(block[i]))
-        size, sign = bits & _SIZE, bits >> 63
-        first += (size ^ sign) - sign
-        seen |= size
-    return first, seen
+    sizes, shift = splat(_SIZE), splat(np.int64(63))
+    first = seen = splat(np.int64(0))
+    for i in range(start, stop, LANES):
+        prefetch(x, i + _AHEAD)
+        b = bits(load(x, i))
+        size, sign = b & sizes, b >> shift
+        first = first + ((size ^ sign) - sign)
+        seen = seen | size
+    return total(first), union(seen)
 
 
 @nb.njit(cache=True, nogil=True)
-def _one_level(block, s1):  # type: ignore[no-untyped-def]  # compiled
-    first, bad, rest = np.int64(0), np.int64(0), np.int64(0)
-    b1 = _bits(s1)
-    for i in range(block.size):
-        x = np.float64(block[i])
-        t = s1 + x
-        bad |= _bits(t) ^ b1
-        rest |= _bits(x - (t - s1))
-        first += _bits(t)
-    return first - block.size * b1, bad, rest
-
-
-@nb.njit(cache=True, nogil=True)
-def _two_levels(block, s1, s2):  # type: ignore[no-untyped-def]  # compiled
-    first, second = np.int64(0), np.int64(0)
-    bad, rest = np.int64(0), np.int64(0)
-    b1 = _bits(s1)
-    for i in range(block.size):
-        x = np.float64(block[i])
-        t = s1 + x
-        q = x - (t - s1)
-        u = s2 + q
-        bad |= _bits(t) ^ b1
-        rest |= _bits(q - (u - s2))
-        first += _bits(t)
-        second += _bits(u)
-    return first - block.size * b1, second - block.size * _bits(s2), bad, rest
-
-
-@nb.njit(cache=True, nogil=True)
-def _three_levels(block, s1, s2, s3):  # type: ignore[no-untyped-def]  # compiled
-    first, second, third = np.int64(0), np.int64(0), np.int64(0)
-    bad, rest = np.int64(0), np.int64(0)
-    b1 = _bits(s1)
-    for i in range(block.size):
-        x = np.float64(block[i])
-        t = s1 + x
-        q = x - (t - s1)
-        u = s2 + q
-        r = q - (u - s2)
-        v = s3 + r
-        bad |= _bits(t) ^ b1
-        rest |= _bits(r - (v - s3))
-        first += _bits(t)
-        second += _bits(u)
-        third += _bits(v)
-    n = block.size
-    return first - n * b1, second - n * _bits(s2), third - n * _bits(s3), bad, rest
-
-
-@nb.njit(cache=True, nogil=True, inline="always")
-def _flush(row, base, units, exponent):  # type: ignore[no-untyped-def]  # compiled
-    """Add units of the grid of a σ with this biased exponent."""
-    if units != 0:
-        size = np.uint64(-units if units < 0 else units)
-        add_single(row, base, size, exponent - 1, units < 0)
-
-
-@nb.njit(cache=True, nogil=True)
-def _extract(row, base, block, top, level):  # type: ignore[no-untyped-def]  # compiled
-    """Add a block by extraction; False, False, and nothing added, when it does not fit.
-
-    Returns
-    -------
-    inside : bool
-        σ is above every value; else no level helps.
-    done : bool
-        The level left nothing over, and the block was added.
-    """
-    if top == _HEADROOM:
-        first, seen = _denormals(block)
-        small = seen >> 52 == 0
-        if small:
-            _flush(row, base, first, 1)
-        return small, small
-    e2 = max(top - 52, 1)
-    e3 = max(e2 - 52, 1)
-    second, third = np.int64(0), np.int64(0)
-    s1, s2, s3 = _sigma(top), _sigma(e2), _sigma(e3)
-    if level == 1:
-        first, bad, rest = _one_level(block, s1)
-    elif level == 2:
-        first, second, bad, rest = _two_levels(block, s1, s2)
-    else:
-        first, second, third, bad, rest = _three_levels(block, s1, s2, s3)
-    inside = (bad & _SIGN_AND_EXPONENT) == 0
-    done = inside and (rest & _SIZE) == 0
-    if done:
-        _flush(row, base, first, top)
-        _flush(row, base, second, e2)
-        _flush(row, base, third, e3)
-    return inside, done
-
-
-@nb.njit(cache=True, nogil=True)
-def _into_bins(bins, special, block):  # type: ignore[no-untyped-def]  # compiled
-    """Add mantissas into a bin per sign and exponent; halves, so that none is full."""
-    for i in range(block.size):
-        bits = np.uint64(_bits(np.float64(block[i])))
-        at = bits >> np.uint64(52)
-        mantissa = bits & _FRACTION
-        exponent = at & np.uint64(0x7FF)
-        if exponent == 0x7FF:
-            kind = 2 if mantissa != 0 else np.int64(at >> np.uint64(11))
-            special[kind] += 1
-            continue
-        if exponent != 0:
-            mantissa |= _IMPLICIT
-        bins[at, 0] += np.int64(mantissa & _LOW)
-        bins[at, 1] += np.int64(mantissa >> _HALF)
-
-
-@nb.njit(cache=True, nogil=True)
-def _flush_bins(row, base, bins):  # type: ignore[no-untyped-def]  # compiled
-    for at in range(bins.shape[0]):
-        exponent = max(at & 0x7FF, 1)
-        for half in range(2):
-            units = -bins[at, half] if at >> 11 else bins[at, half]
-            _flush(row, base, units, exponent + 26 * half)
-
-
-@nb.njit(cache=True, nogil=True)
-def add_flat(row, base, special, x):  # type: ignore[no-untyped-def]  # compiled
-    """Add a contiguous array into one cell.
+def add_passes(row, rest, n, top, limit):  # type: ignore[no-untyped-def]  # compiled
+    """Add a block of finite values by passes over its rest.
 
     Parameters
     ----------
-    row : int64 array, shape (K,), changed in place
-        From `base` on wide enough for 2^62 times the largest float64.
-    base : int
-        Grid index of the first limb.
+    row : int64 array, shape (ALL_LIMBS,), changed in place
+    rest : float64 array, shape (n,), changed in place
+        At most BLOCK values, a multiple of LANES; what was not added is left there.
+    top : int
+        Biased exponent of a σ above every value, at most 2046.
+    limit : int
+        Passes of two levels each; ALL_PASSES leave nothing.
+
+    Returns
+    -------
+    bool
+        Nothing is left.
+    """
+    if top == HEADROOM:
+        first, _ = _denormals(rest, 0, n)
+        flush(row, first, 1)
+        return True
+    for _ in range(limit):
+        low = max(top - 52, 1)
+        first, second, _, left = _peel(rest, 0, n, rest, sigma(top), sigma(low))
+        flush(row, first, top)
+        flush(row, second, low)
+        if left & _SIZE == 0:
+            return True
+        top = low - 52
+    return False
+
+
+@nb.njit(cache=True, nogil=True)
+def _extract(row, bins, scratch, x, start, stop, state):  # type: ignore[no-untyped-def]  # compiled
+    """Add a block with the σ of the block before; False, nothing added: it is small."""
+    top, low = state[0], max(state[0] - 52, 1)
+    s1, s2, second = sigma(top), sigma(low), np.int64(0)
+    if top == HEADROOM:
+        first, seen = _denormals(x, start, stop)
+        if seen >> 52 == 0:
+            flush(row, first, 1)
+        return seen >> 52 == 0
+    while True:
+        if state[1] == _ONE:
+            first, bad, rest = _one_level(x, start, stop, s1)
+        elif state[1] == _TWO:
+            first, second, bad, rest = _two_levels(x, start, stop, s1, s2)
+        else:
+            first, second, bad, rest = _peel(x, start, stop, scratch, s1, s2)
+        if bad & _SIGN_AND_EXPONENT != 0:
+            return False
+        if rest & _SIZE == 0 or state[1] == _DEEP:
+            break
+        state[1] += 1
+    flush(row, first, top)
+    flush(row, second, low)
+    if rest & _SIZE != 0:
+        _finish(row, bins, scratch, stop - start, low - 52, state)
+    return True
+
+
+@nb.njit(cache=True, nogil=True)
+def _finish(row, bins, rest, n, top, state):  # type: ignore[no-untyped-def]  # compiled
+    """Add a block of finite values; blocks like it go into bins when it is too wide."""
+    if not add_passes(row, rest, n, top, _PASSES):
+        fill_bins(bins, rest, 0, n)
+        state[1] = _WIDE
+        state[2] += 1
+
+
+@nb.njit(cache=True, nogil=True)
+def add_block(row, special, bins, scratch, x, start, stop, state):  # type: ignore[no-untyped-def]  # compiled
+    """Add at most BLOCK values, a multiple of LANES, into one cell.
+
+    Parameters
+    ----------
+    row : int64 array, shape (ALL_LIMBS,), changed in place
     special : int64 array, shape (3,), changed in place
         How many values are +inf, -inf and NaN.
+    bins : int64 array, shape BINS, changed in place
+        To be flushed in the end when state[2] > 0.
+    scratch : float64 array, shape (BLOCK,)
+    block : float64 or float32 array, shape (n,)
+    state : int64 array, shape (3,), changed in place
+        Biased exponent of σ (0 is unknown), what blocks need, blocks in bins.
+    """
+    n = stop - start
+    if state[1] == _WIDE:
+        state[2] += 1
+        if not fill_bins(bins, x, start, stop):
+            clean(x, start, stop, scratch, special)
+    elif state[0] == 0 or not _extract(row, bins, scratch, x, start, stop, state):
+        top = clean(x, start, stop, scratch, special) + HEADROOM
+        if top <= LARGEST:
+            state[0] = top
+            _finish(row, bins, scratch, n, top, state)
+        else:
+            state[2] += 1
+            fill_bins(bins, scratch, 0, n)
+
+
+@nb.njit(cache=True, nogil=True)
+def add_flat(row, special, bins, x, start, stop):  # type: ignore[no-untyped-def]  # compiled
+    """Add x[start:stop] of a contiguous array into one cell.
+
+    Parameters
+    ----------
+    row : int64 array, shape (ALL_LIMBS,), changed in place
+    special : int64 array, shape (3,), changed in place
+        How many values are +inf, -inf and NaN.
+    bins : int64 array, shape BINS
+        All zero, before and after.
     x : float64 or float32 array, shape (n,)
 
     Returns
@@ -222,28 +263,33 @@ def add_flat(row, base, special, x):  # type: ignore[no-untyped-def]  # compiled
     int
         How many blocks went into bins.
     """
-    top, level, slow = np.int64(0), 1, 0
-    bins = np.zeros((0, 2), dtype=np.int64)
-    for number in range((x.size + BLOCK - 1) // BLOCK):
-        block = x[number * BLOCK : (number + 1) * BLOCK]
+    scratch = np.empty(BLOCK)
+    state = np.zeros(3, dtype=np.int64)
+    whole = stop - (stop - start) % LANES
+    for number in range((whole - start + BLOCK - 1) // BLOCK):
+        at = start + number * BLOCK
         if number % RENEW == 0:
-            top, level = np.int64(0), 1
-        done = False
-        while level <= _LEVELS and not done:
-            inside = False
-            if top > 0:
-                inside, done = _extract(row, base, block, top, level)
-            if not inside:
-                needed = _top(block) + _HEADROOM
-                if needed > _LARGEST or needed == top:  # no σ fits
-                    break
-                top = needed
-            elif not done:
-                level += 1
-        if not done:
-            if slow == 0:
-                bins = np.zeros((_BINS, 2), dtype=np.int64)
-            _into_bins(bins, special, block)
-            slow += 1
-    _flush_bins(row, base, bins)
-    return slow
+            state[0], state[1] = 0, _ONE
+        add_block(row, special, bins, scratch, x, at, min(at + BLOCK, whole), state)
+    for i in range(whole, stop):
+        add_one(row, special, x[i])
+    if state[2] > 0:
+        flush_bins(row, bins)
+    return state[2]
+
+
+@nb.njit(cache=True, nogil=True)
+def add_rows(limbs, special, bins, x):  # type: ignore[no-untyped-def]  # compiled
+    """Add equal stretches of a contiguous array into one cell each.
+
+    Parameters
+    ----------
+    limbs : int64 array, shape (cells, ALL_LIMBS), changed in place
+    special : int64 array, shape (cells, 3), changed in place
+    bins : int64 array, shape BINS
+        All zero, before and after.
+    x : float64 or float32 array, shape (cells * n,)
+    """
+    n = x.size // limbs.shape[0]
+    for cell in range(limbs.shape[0]):
+        add_flat(limbs[cell], special[cell], bins, x, cell * n, (cell + 1) * n)

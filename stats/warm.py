@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stats import kernels, kernels_quantiles, moment_block
+from stats import exact_blocks, kernels, kernels_quantiles, moment_block
 
 __all__ = ["warm"]
 
@@ -13,5 +13,6 @@ def warm() -> None:
     Processes may do this at the same time: each writes whole files and renames them.
     """
     kernels.warm()
+    exact_blocks.warm()
     moment_block.warm()
     kernels_quantiles.warm()
