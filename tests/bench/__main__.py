@@ -24,7 +24,7 @@ from tests.bench.timing import ROOT, commit, machine
 
 SECTIONS = (
     "sums", "readers", "passes", "peers", "accuracy", "growth", "overhead", "memory",
-    "night",
+    "night", "quantiles",
 )  # fmt: skip
 PEERS = ("duckdb", "polars", "flox", "scikit-learn")
 
@@ -43,7 +43,7 @@ def main() -> None:
         threads=asked.threads,
         quick=asked.quick,
     )
-    folder = asked.data / "quick" if asked.quick else ROOT / "docs"
+    folder = asked.write or (asked.data / "quick" if asked.quick else ROOT / "docs")
     folder.mkdir(parents=True, exist_ok=True)
     stored = folder / "benchmarks.json"
     runs = results.load(stored)
@@ -81,6 +81,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=0, help=f"{fields['rounds']}")
     parser.add_argument("--threads", type=int, default=fields["threads"])
     parser.add_argument("--data", type=Path, default=ROOT / "data" / "bench")
+    parser.add_argument("--write", type=Path, help="another folder than docs")
     asked = parser.parse_args()
     asked.agents = asked.agents or (4_000 if asked.quick else Population.agents)
     asked.chunk = 500 if asked.quick else Population.chunk

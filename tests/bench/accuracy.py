@@ -133,7 +133,7 @@ def textbook(blocks: list[Block]) -> Block:
     """Sums of products minus the product of sums."""
     n = sum(map(len, blocks))
     sums = sum(block.sum(axis=0) for block in blocks)
-    products: Block = sum(block.T @ block for block in blocks)
+    products = sum(block.T @ block for block in blocks)
     return (products - np.outer(sums, sums) / n) / (n - 1)
 
 

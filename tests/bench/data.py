@@ -226,7 +226,7 @@ class Files:
 
 def create(path: Path, population: Population, codec: str, order: str) -> zarr.Array:
     """Create an empty array of a population's shape, without sharding."""
-    filters = [{"name": "transpose", "configuration": {"order": [0, 2, 1]}}]
+    filters: Any = [{"name": "transpose", "configuration": {"order": [0, 2, 1]}}]
     return zarr.create_array(
         str(path),
         shape=(population.agents, population.times, population.features),

@@ -3,70 +3,68 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import importlib
+import importlib.util
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
-import dask.threaded
 import numpy as np
 from numpy.typing import NDArray
 
 from stats.moments import GroupMoments
+from stats.summary import merge_all
 from storage.chunks import ChunkSource
-from tasks import reduce as reduce_module
+from tasks import array_pass
 from tests.bench.data import Population
 
+Summarize = Callable[..., Any]
 
-def open_source(path: str | Path) -> ChunkSource:
-    """Return the chunks of an array."""
-    return ChunkSource.open(str(path))
-
-
-def _one(
-    i: int,
-    source: Any,
-    groups: NDArray[np.int64],
-    n_groups: int,
-    summarize: Callable[..., Any],
-) -> Any:
-    values = source.read(i)
-    size = source.chunk_shape[0]
-    return summarize(values, groups[i * size : (i + 1) * size], n_groups)
+exact: Summarize = GroupMoments.from_block
+five: Summarize = functools.partial(GroupMoments.from_block, pairs=False)
 
 
-def reduce_array(
-    source: Any,
-    groups: NDArray[np.int64],
-    n_groups: int,
-    summarize: Callable[..., Any],
-    *,
-    client: Any = None,
-    threads: int = 1,
-) -> Any:
-    """One fused task per chunk, merged over a tree of 16."""
-    one = functools.partial(
-        _one, source=source, groups=groups, n_groups=n_groups, summarize=summarize
-    )
-    if client is not None:
-        return reduce_module.tree_reduce(range(source.n_chunks), one, client=client)
-    graph, roots = reduce_module._graph({"all": range(source.n_chunks)}, one, 16)
-    return dask.threaded.get(graph, roots["all"], num_workers=threads)
+@dataclass(frozen=True)
+class Nothing:
+    """A summary without state: what is left is reading, and what Dask takes."""
+
+    n_groups: int
+
+    exact: ClassVar[bool] = True
+    state_version: ClassVar[int] = 1
+
+    def empty(self) -> Self:
+        return self
+
+    def merge(self, other: Self) -> Self:
+        return self
+
+    def rollup(self, parent: NDArray[np.int64], n_parents: int) -> Self:
+        return type(self)(n_parents)
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        return {}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        return cls(0)
+
+    def digest(self) -> str:
+        return ""
 
 
-def exact(values: NDArray[Any], groups: NDArray[np.int64], n_groups: int) -> Any:
-    """Exact moments with all pairs."""
-    d = values.shape[2]
-    rows = np.repeat(groups, values.shape[1])
-    return GroupMoments.from_block(values.reshape(-1, d), rows, n_groups)
+def nothing(values: NDArray[Any], groups: NDArray[Any], n_groups: int) -> Nothing:
+    """Summarise a block as nothing."""
+    return Nothing(n_groups)
 
 
-def five(values: NDArray[Any], groups: NDArray[np.int64], n_groups: int) -> Any:
-    """Exact count, sum, sum of squares, minimum and maximum: no pairs."""
-    d = values.shape[2]
-    rows = np.repeat(groups, values.shape[1])
-    flat_values = values.reshape(-1, d)
-    return GroupMoments.from_block(flat_values, rows, n_groups, pairs=False)
+def floating(center: NDArray[np.float64]) -> Summarize | None:
+    """Float mode about a centre; None where this checkout has none."""
+    if importlib.util.find_spec("stats.float_moments") is None:
+        return None
+    made = importlib.import_module("stats.float_moments").FloatMoments
+    return functools.partial(made.from_block, center=center)
 
 
 @dataclass(frozen=True)
@@ -77,36 +75,58 @@ class Pass:
     path: Path
     threads: int
 
-    def teams(self, summarize: Callable[..., Any]) -> Any:
+    @property
+    def source(self) -> ChunkSource:
+        return ChunkSource.open(str(self.path))
+
+    def center(self) -> NDArray[np.float64]:
+        """Means of the first chunk, rounded to float32: what a schema would state."""
+        means = np.nanmean(self.source.read(0), axis=(0, 1), dtype=np.float64)
+        return means.astype(np.float32).astype(np.float64)
+
+    def teams(self, summarize: Summarize) -> Any:
         """Return the summary of every team."""
         groups = self.population.team_of_agent()
         return self._reduce(groups, self.population.teams, summarize)
 
-    def everything(self, summarize: Callable[..., Any]) -> Any:
+    def everything(self, summarize: Summarize) -> Any:
         """Return the summary of all agents as one group, without teams."""
         groups = np.zeros(self.population.agents, dtype=np.int64)
         return self._reduce(groups, 1, summarize)
 
-    def levels(self, summarize: Callable[..., Any]) -> tuple[Any, Any, Any]:
+    def levels(self, summarize: Summarize) -> tuple[Any, Any, Any]:
         """Return the summaries of teams, sites and all."""
         population = self.population
         teams = self.teams(summarize)
         sites = teams.rollup(population.site_of_team(), population.sites)
         return teams, sites, sites.rollup(np.zeros(population.sites, dtype=np.int64), 1)
 
-    def _reduce(
-        self, groups: NDArray[np.int64], n: int, summarize: Callable[..., Any]
-    ) -> Any:
-        source = open_source(self.path)
-        return reduce_array(source, groups, n, summarize, threads=self.threads)
-
-    def covariances(self, summarize: Callable[..., Any]) -> list[NDArray[Any]]:
+    def covariances(self, summarize: Summarize) -> list[NDArray[Any]]:
         """Run the pass and round the covariances of every level."""
         return [level.covariance() for level in self.levels(summarize)]
 
     def decode(self) -> int:
         """Read and decode every chunk, keep none; return how many there were."""
-        source = open_source(self.path)
+        source = self.source
         for i in range(source.n_chunks):
             source.read(i)
         return source.n_chunks
+
+    def _reduce(self, groups: NDArray[np.int64], n: int, summarize: Summarize) -> Any:
+        return array_pass.reduce_array(
+            self.source, groups, n, summarize, threads=self.threads
+        )
+
+
+def plain_loop(planned: array_pass.ArrayPass) -> Any:
+    """Do what a pass does, task by task, without Dask."""
+    level = [
+        array_pass._one_chunk(block, source=planned.source, summarize=planned.summarize)
+        for block in planned.blocks
+    ]
+    while len(level) > 1:
+        level = [
+            merge_all(level[i : i + planned.split_every])
+            for i in range(0, len(level), planned.split_every)
+        ]
+    return level[0].dense(planned.n_groups)

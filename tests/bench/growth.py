@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from storage.chunks import ChunkSource
+from tasks.array_pass import reduce_array
 from tests.bench.data import Files, Population, head
-from tests.bench.engine import exact, open_source, reduce_array
+from tests.bench.engine import exact
 from tests.bench.options import Options
 from tests.bench.page import duration
 from tests.bench.results import Figure, Goal, Section
@@ -65,7 +67,7 @@ def _exponent(
 def _run(
     options: Options, population: Population, path: str, groups: np.ndarray
 ) -> Callable[[], object]:
-    source, n_groups = open_source(path), int(groups.max()) + 1
+    source, n_groups = ChunkSource.open(path), int(groups.max()) + 1
     return lambda: reduce_array(
         source, groups, n_groups, exact, threads=options.threads
     )

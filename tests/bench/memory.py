@@ -6,7 +6,6 @@ of its own; it prints its peak memory in bytes before and after.
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -16,9 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stats.kernels import warm
+from storage.chunks import ChunkSource
+from tasks.array_pass import reduce_array
 from tasks.cluster import ClusterConfig, cluster_session
+from tasks.memory import peak_memory
 from tests.bench.data import repeated
-from tests.bench.engine import exact, open_source, reduce_array
+from tests.bench.engine import exact
 from tests.bench.options import Options
 from tests.bench.results import Figure, Goal, Section
 from tests.bench.timing import ROOT
@@ -101,7 +103,7 @@ def _teams(agents: int, teams: int) -> NDArray[np.int64]:
 def _under_a_limit(options: Options) -> list[Figure]:
     """Reduce 12 GB with two workers of 2 GB."""
     n_chunks = -(-_LARGE // options.population.chunk_bytes)
-    source = open_source(array_of(options, n_chunks))
+    source = ChunkSource.open(str(array_of(options, n_chunks)))
     teams = options.population.teams
     options.say(f"memory: {source.n_bytes / 1e9:.1f} GB under {_LIMIT / 1e9:.0f} GB")
     with cluster_session(ClusterConfig(workers=2, memory_limit="2GB")) as session:
@@ -109,12 +111,12 @@ def _under_a_limit(options: Options) -> list[Figure]:
         reduced = reduce_array(
             source, _teams(source.shape[0], teams), teams, exact, client=client
         )
-        peaks: dict[str, int] = client.run(_peak)
+        peak = peak_memory(client)
     seen = int(reduced.count.sum())
     return [
         Figure(
             f"largest peak of two workers, {source.n_bytes / 1e9:.1f} GB reduced",
-            max(peaks.values()) / 1e6,
+            peak / 1e6,
             "MB",
             Goal(most=_LIMIT / 1e6),
             f"limit {_LIMIT / 1e6:,.0f} MB each; {seen:,} values seen",
@@ -122,19 +124,15 @@ def _under_a_limit(options: Options) -> list[Figure]:
     ]
 
 
-def _peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
 def main() -> None:
     """Make one pass and print the peak before and after."""
     path, teams, threads = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     warm()
-    source: Any = open_source(path)
+    source: Any = ChunkSource.open(path)
     groups = _teams(source.shape[0], teams)
-    before = _peak()
+    before = peak_memory()
     reduce_array(source, groups, teams, exact, threads=threads)
-    sys.stdout.write(f"{before} {_peak()}\n")
+    sys.stdout.write(f"{before} {peak_memory()}\n")
 
 
 if __name__ == "__main__":

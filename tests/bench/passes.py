@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tests.bench.data import CODEC_TEXT
-from tests.bench.engine import Pass, exact, five
+from tests.bench.engine import Pass, exact, five, floating, nothing
 from tests.bench.options import Options
 from tests.bench.results import Comparison, Goal, Section
 from tests.bench.timing import Seconds, interleaved
@@ -32,19 +34,30 @@ def measure(options: Options) -> Section:
 
 def _of_codec(options: Options, codec: str) -> list[Comparison]:
     run = Pass(options.population, options.files.array(codec), options.threads)
-    seconds = interleaved(
-        {
-            "decode": run.decode,
-            "exact": lambda: run.levels(exact),
-            "rounded": lambda: run.covariances(exact),
-            "five": lambda: run.levels(five),
-        },
-        options.rounds,
-    )
-    return [
+    calls: dict[str, Callable[[], object]] = {
+        "decode": run.decode,
+        "nothing": lambda: run.teams(nothing),
+        "exact": lambda: run.levels(exact),
+        "rounded": lambda: run.covariances(exact),
+        "five": lambda: run.levels(five),
+    }
+    inexact = floating(run.center())
+    if inexact is not None:
+        calls["float"] = lambda: run.levels(inexact)
+    seconds = interleaved(calls, options.rounds)
+    rows = [
+        _row(options, codec, seconds, "nothing", "decoding by Dask threads", None),
         _row(options, codec, seconds, "exact", "exact moments", _EXACT[codec]),
         _row(options, codec, seconds, "rounded", "the same with covariances", None),
         _row(options, codec, seconds, "five", "exact, five statistics", None),
+    ]
+    if inexact is None:
+        return rows
+    plain = "float moments"
+    return [
+        *rows,
+        _row(options, codec, seconds, "float", plain, _FLOAT[codec]),
+        _row(options, codec, seconds, "exact", "exact moments", None, "float", plain),
     ]
 
 
@@ -55,13 +68,15 @@ def _row(
     name: str,
     ours: str,
     goal: Goal | None,
+    beside: str = "decode",
+    peer: str = "decoding alone",
 ) -> Comparison:
     return Comparison(
         CODEC_TEXT[codec],
         ours,
-        "decoding alone",
+        peer,
         seconds[name],
-        seconds["decode"],
+        seconds[beside],
         units=options.population.rows,
         goal=goal,
     )

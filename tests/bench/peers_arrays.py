@@ -10,9 +10,9 @@ import dask.array as da
 import numpy as np
 import xarray as xr
 
+from storage.chunks import ChunkSource
 from tests.bench.answers import Answer, Contender
 from tests.bench.data import CODECS
-from tests.bench.engine import open_source
 from tests.bench.options import Options
 
 # How far an answer may be from ours: computed in float64; in float32, a little; in
@@ -26,7 +26,7 @@ def numpy_contender(options: Options) -> Contender:
     def run(path: str) -> Answer:
         population = options.population
         teams, d = population.team_of_agent(), population.features
-        source = open_source(path)
+        source = ChunkSource.open(path)
         centre = np.nan_to_num(np.nanmean(source.read(0), axis=(0, 1)))
         n, s, p = (np.zeros((population.teams, d, d)) for _ in range(3))
         for i in range(source.n_chunks):
@@ -56,6 +56,9 @@ def flox_contender(options: Options) -> Contender:
     names = ("count", "mean", "sd", "minimum", "maximum")
     functions = dict(zip(names, ("count", "mean", "std", "min", "max"), strict=True))
 
+    options_of: dict[str, dict[str, Any]] = {name: {"skipna": True} for name in names}
+    options_of |= {"count": {}, "sd": {"skipna": True, "ddof": 1}}
+
     def run(path: str, method: Any) -> Answer:
         array = xr.DataArray(
             da.from_zarr(path),
@@ -70,8 +73,7 @@ def flox_contender(options: Options) -> Contender:
                 dim=["agent", "time"],
                 expected_groups=np.arange(options.population.teams),
                 method=method,
-                skipna=None if name == "count" else True,
-                **({"ddof": 1} if name == "sd" else {}),
+                **options_of[name],
             )
             for name, function in functions.items()
         }
@@ -90,7 +92,7 @@ def flox_contender(options: Options) -> Contender:
             for order in ("time contiguous", "C order")
             for method in ("map-reduce", "cohorts")
         },
-        _SINGLE,
+        _ROUGH,
     )
 
 
@@ -108,7 +110,7 @@ def dask_contender(options: Options) -> Contender:
     return Contender(
         f"dask.array.cov {dask.__version__}, missing as 0",
         _by_codec(options, run),
-        _SINGLE,
+        _DOUBLE,
     )
 
 
@@ -120,7 +122,7 @@ def pca_contender(options: Options) -> Contender:
     def run(path: str) -> Answer:
         d = options.population.features
         model = IncrementalPCA(n_components=d)
-        source = open_source(path)
+        source = ChunkSource.open(path)
         for i in range(source.n_chunks):
             model.partial_fit(np.nan_to_num(source.read(i)).reshape(-1, d))
         return {"covariance": model.get_covariance()[None]}
@@ -129,7 +131,7 @@ def pca_contender(options: Options) -> Contender:
         f"scikit-learn {sklearn.__version__} IncrementalPCA.partial_fit and "
         "get_covariance, missing as 0",
         _by_codec(options, run),
-        _SINGLE,
+        _ROUGH,
     )
 
 
@@ -141,7 +143,7 @@ def scaler_contender(options: Options) -> Contender:
     def run(path: str) -> Answer:
         d = options.population.features
         moments, extremes = StandardScaler(), MinMaxScaler()
-        source = open_source(path)
+        source = ChunkSource.open(path)
         for i in range(source.n_chunks):
             rows = source.read(i).reshape(-1, d)
             moments.partial_fit(rows)
@@ -159,7 +161,7 @@ def scaler_contender(options: Options) -> Contender:
         f"scikit-learn {sklearn.__version__} StandardScaler and MinMaxScaler "
         "partial_fit",
         _by_codec(options, run),
-        _SINGLE,
+        _DOUBLE,
     )
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import stats.summary
 import storage.chunk_store
+import tasks.array_pass
 import tasks.reduce
-from stats.moments import GroupMoments
 from tests.bench.engine import Pass, exact
 
 
@@ -67,8 +68,8 @@ def stored(path: Path) -> dict[str, int]:
 @contextlib.contextmanager
 def _watched(work: Work) -> Iterator[None]:
     read = storage.chunk_store._Folder.get
-    merge = tasks.reduce.merge_all
-    summarize = GroupMoments.from_block.__func__  # type: ignore[attr-defined]
+    merge = stats.summary.merge_all
+    one_chunk = tasks.array_pass._one_chunk
 
     def get(store: Any, key: str) -> Any:
         found = read(store, key)
@@ -83,13 +84,13 @@ def _watched(work: Work) -> Iterator[None]:
         work.merges += len(held) - 1
         return merge(held)
 
-    def from_block(cls: Any, *args: Any, **named: Any) -> Any:
+    def summarize(*block: Any, **named: Any) -> Any:
         work.summaries += 1
-        return summarize(cls, *args, **named)
+        return one_chunk(*block, **named)
 
     with (
         patch.object(storage.chunk_store._Folder, "get", get),
         patch.object(tasks.reduce, "merge_all", merge_all),
-        patch.object(GroupMoments, "from_block", classmethod(from_block)),
+        patch.object(tasks.array_pass, "_one_chunk", summarize),
     ):
         yield

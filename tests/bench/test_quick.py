@@ -77,10 +77,10 @@ def test_work_grows_with_the_chunks_and_with_nothing_else(options: Options) -> N
 
 
 def test_a_block_depends_on_seed_and_number_alone() -> None:
-    blocks = [next(SMALL.blocks()) for _ in range(2)]
-    assert np.array_equal(*blocks, equal_nan=True)
+    block, again = next(SMALL.blocks()), next(SMALL.blocks())
+    assert np.array_equal(block, again, equal_nan=True)
     other = dataclasses.replace(SMALL, seed=1)
-    assert not np.array_equal(blocks[0], next(other.blocks()), equal_nan=True)
+    assert not np.array_equal(block, next(other.blocks()), equal_nan=True)
     assert SMALL.key() != other.key()
 
 
@@ -190,7 +190,7 @@ def test_a_missed_goal_is_shown_as_missed() -> None:
     assert "| 2.50 (2.00 to 3.00) × | ≤ 2 | **no** |" in shown
     assert "| 11.0 (11.0 to 11.0) × less | ≥ 10 | yes |" in shown
     assert "| slope | 1.01 | 0.95 to 1.05 | yes | four sizes |" in shown
-    assert "us: 1.00 µs/row" in shown
+    assert ": 1.00 µs/row" in shown
     assert "- Not measured: why" in shown
 
 
@@ -227,10 +227,6 @@ def test_exponents_are_slopes() -> None:
 
 def test_the_truth_of_the_accuracy_section_is_exact() -> None:
     rows = np.array([[1e8 + 1, 2.5], [1e8 + 2, 3.0], [1e8 + 4, 1.0], [1e8, -7.0]])
-    expected = [
-        [Fraction(35, 12), Fraction(45, 8)],
-        [Fraction(45, 8), Fraction(1123, 48)],
-    ]
     n = len(rows)
     columns = [[Fraction(float(value)) for value in column] for column in rows.T]
     means = [sum(column) / n for column in columns]
