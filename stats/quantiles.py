@@ -28,7 +28,7 @@ class GroupQuantiles(QuantileResults):
     mantissa_bits : int
         m: a bin is a number with m bits after the leading one.
     cells : int64 array, shape (k,)
-        Ascending: group * d + feature of the cells, of n_groups * d, that hold something.
+        Ascending: group * d + feature where something is held, below n_groups * d.
     starts : int64 array, shape (k + 1,)
         Bins of cell i are entries ``starts[i]`` to ``starts[i + 1]``.
     bins : int32 array, shape (entries,)

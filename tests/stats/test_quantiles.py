@@ -16,7 +16,9 @@ from stats.summary import merge_all
 from tests.laws import check_laws, same_bytes
 from tests.strategies import Block, block_triples, join_blocks, values
 
-_SHARES = np.array([0.0, 0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1.0])
+_SHARES = np.array(
+    [0.0, 0.001, 0.01, 0.05, 0.25, 1 / 3, 0.5, 0.75, 0.95, 0.99, 0.999, 1.0]
+)
 _LARGEST = float(np.finfo(np.float64).max)
 
 
@@ -111,6 +113,13 @@ def test_quantiles_are_within_the_stated_error(name, dtype):
             else:
                 off = abs(Fraction(two) - Fraction(one))
                 assert off <= bound * abs(Fraction(one))
+
+
+def test_a_quantile_is_the_value_of_its_rank():
+    state = one_group(np.arange(10.0, 0.0, -1.0))
+    found = state.quantile([[0.0, 0.1, 0.11], [0.5, 0.51, 0.95]])
+    assert found.shape == (2, 3, 1, 1)
+    assert found.ravel().tolist() == [1.0, 1.0, 2.0, 5.0, 6.0, 10.0]
 
 
 def test_the_stated_error_is_reached():

@@ -114,6 +114,8 @@ def test_states_that_do_not_fit_are_refused():
         a.subtract(one_group(np.ones((1, 2))))
     with pytest.raises(Incompatible, match="was not part of"):
         a.subtract(a.merge(a))
+    with pytest.raises(Incompatible, match="was not part of"):
+        a.empty().subtract(a)
     with pytest.raises(InvalidInput, match="one parent per group"):
         a.rollup(np.array([0, 0]), 1)
     with pytest.raises(InvalidInput, match="parents run from 1 to 1"):
