@@ -19,13 +19,8 @@ from stats.labelled import Grouped
 from stats.sparse_groups import SparseGroups, touched_groups
 from stats.summary import InvalidInput
 from storage.chunks import ChunkSource
-from tasks.memory import (
-    Prediction,
-    Summarize,
-    allowed_bytes,
-    predict,
-    probe_where_it_runs,
-)
+from tasks.memory import Prediction, allowed_bytes, predict
+from tasks.probe import Summarize, probe_where_it_runs
 from tasks.reduce import ProgressCallback, tree_reduce
 
 __all__ = ["ArrayPass", "reduce_array"]

@@ -17,15 +17,8 @@ from zarr.codecs import BloscCodec, TransposeCodec
 
 from stats.moments import GroupMoments
 from tasks.cluster import ClusterConfig, cluster_session
-from tasks.memory import (
-    MemoryLimit,
-    Prediction,
-    Probe,
-    allowed_bytes,
-    peak_memory,
-    predict,
-    probe,
-)
+from tasks.memory import MemoryLimit, Prediction, allowed_bytes, peak_memory, predict
+from tasks.probe import Probe, probe
 from tests.repository import ROOT
 
 MIB = 2**20
