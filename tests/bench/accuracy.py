@@ -25,7 +25,7 @@ def measure(options: Options) -> Section:
     figures: list[Figure] = []
     for power in (4, 8):
         options.say(f"accuracy: mean / sd = 1e{power}")
-        figures += _at(n, 10.0**power, Goal(most=1e-12))
+        figures += _at(n, power, Goal(most=1e-12))
     return Section(
         "accuracy",
         "Accuracy of covariance",
@@ -37,15 +37,15 @@ def measure(options: Options) -> Section:
     )
 
 
-def _at(n: int, distance: float, goal: Goal) -> list[Figure]:
-    rows = sample(n, distance)
+def _at(n: int, power: int, goal: Goal) -> list[Figure]:
+    rows = sample(n, 10.0**power)
     blocks = np.split(rows, _BLOCKS)
     truth = exact_covariance(rows)
     figures = []
     for name, way in WAYS.items():
         found = way(blocks)
         ours = goal if name == "ours" else None
-        where = f"mean / sd = {distance:g}"
+        where = f"mean / sd = 1e{power}"
         figures.append(
             Figure(
                 f"covariance, {name}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import textwrap
 from collections.abc import Iterable, Sequence
 
 from tests.bench.results import Comparison, Figure, Goal, Run
@@ -24,10 +25,9 @@ def render(runs: Iterable[Run]) -> str:
     parts = [_HEAD]
     for run in runs:
         section = run.section
-        parts.append(f"## {section.title}\n\n{section.text}\n")
-        parts.append(
-            f"`{run.command}`, {run.date}, commit {run.commit}. {run.machine}.\n"
-        )
+        origin = f"`{run.command}`, {run.date}, commit {run.commit}. {run.machine}."
+        parts.append(f"## {section.title}\n")
+        parts += [f"{_wrapped(text)}\n" for text in (section.text, origin)]
         if section.comparisons:
             parts.append(_table(_COMPARED, map(_compared, section.comparisons)))
         if section.figures:
@@ -52,6 +52,10 @@ def number(value: float) -> str:
         return f"{value:.3g}"
     digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
     return f"{value:,.{digits}f}" if abs(value) >= 1 else f"{value:.3g}"
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, 88, break_long_words=False, break_on_hyphens=False)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
