@@ -41,19 +41,21 @@ def main() -> None:
         asked.data,
         rounds=asked.rounds,
         threads=asked.threads,
+        chunks=tuple(map(int, asked.chunks.split(","))),
         quick=asked.quick,
     )
     folder = asked.write or (asked.data / "quick" if asked.quick else ROOT / "docs")
     folder.mkdir(parents=True, exist_ok=True)
     stored = folder / "benchmarks.json"
     runs = results.load(stored)
+    measured = commit()  # before the page itself is a change
     for name in names:
         if importlib.util.find_spec(f"tests.bench.{name}") is None:
             options.say(f"{name}: not written yet, left out")
             continue
         options.say(name)
         section = importlib.import_module(f"tests.bench.{name}").measure(options)
-        runs[name] = _stamped(section)
+        runs[name] = _stamped(section, measured)
         found = [*section.comparisons, *section.figures]
         sys.stdout.write("\n".join([section.title, *page.plain(found), ""]))
         ordered = [runs[key] for key in SECTIONS if key in runs]
@@ -62,11 +64,11 @@ def main() -> None:
     sys.stdout.write(f"written: {folder / 'benchmarks.md'}\n")
 
 
-def _stamped(section: results.Section) -> results.Run:
+def _stamped(section: results.Section, measured: str) -> results.Run:
     return results.Run(
         section,
         date=f"{datetime.now(UTC):%d %B %Y %H:%M} UTC",
-        commit=commit(),
+        commit=measured,
         machine=machine(*PEERS) if section.name == "peers" else machine(),
         command=shlex.join(["python", "-m", "tests.bench", *sys.argv[1:]]),
     )
@@ -80,10 +82,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--agents", type=int, default=0, help="200,000 by default")
     parser.add_argument("--rounds", type=int, default=0, help=f"{fields['rounds']}")
     parser.add_argument("--threads", type=int, default=fields["threads"])
+    parser.add_argument("--chunks", default="", help="of the overhead: 100,1000,10000")
     parser.add_argument("--data", type=Path, default=ROOT / "data" / "bench")
     parser.add_argument("--write", type=Path, help="another folder than docs")
     asked = parser.parse_args()
     asked.agents = asked.agents or (4_000 if asked.quick else Population.agents)
+    many = (4, 8, 16) if asked.quick else fields["chunks"]
+    asked.chunks = asked.chunks or ",".join(map(str, many))
     asked.chunk = 500 if asked.quick else Population.chunk
     asked.rounds = asked.rounds or (1 if asked.quick else fields["rounds"])
     return asked

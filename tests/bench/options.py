@@ -24,6 +24,8 @@ class Options:
         After one that is not counted.
     threads : int
         Of ours and of every peer.
+    chunks : tuple of int
+        At which numbers of chunks the overhead of Dask is measured.
     quick : bool
         Small sizes that show that everything runs; the figures mean little.
     quiet : bool
@@ -33,6 +35,7 @@ class Options:
     root: Path
     rounds: int = 7
     threads: int = min(2, os.cpu_count() or 1)
+    chunks: tuple[int, ...] = (100, 1_000, 10_000)
     quick: bool = False
     quiet: bool = False
 

@@ -37,7 +37,7 @@ def planned(options: Options, n_chunks: int, *, blank: bool) -> ArrayPass:
 
 def measure(options: Options) -> Section:
     """Measure threads, then worker processes."""
-    counts = (4, 8, 16) if options.quick else (100, 1_000, 10_000)
+    counts = options.chunks
     comparisons: list[Comparison] = []
     figures: list[Figure] = []
     for name, place in (("threads", _no_cluster), ("LocalCluster", _local_cluster)):
@@ -67,8 +67,11 @@ def measure(options: Options) -> Section:
 def _compare(
     options: Options, n_chunks: int, client: Client | None, where: str, goal: bool
 ) -> Comparison:
-    rounds = options.rounds if n_chunks < 5_000 else min(3, options.rounds)
-    seconds = _rounds(options, planned(options, n_chunks, blank=False), client, rounds)
+    # Ten thousand chunks take minutes a round, and what they need has just been run.
+    large = n_chunks >= 5_000
+    rounds = min(3, options.rounds) if large else options.rounds
+    work = planned(options, n_chunks, blank=False)
+    seconds = _rounds(options, work, client, rounds, warm_up=not large)
     return Comparison(
         where,
         "Dask",
@@ -104,7 +107,12 @@ def _share(
 
 
 def _rounds(
-    options: Options, work: ArrayPass, client: Client | None, rounds: int
+    options: Options,
+    work: ArrayPass,
+    client: Client | None,
+    rounds: int,
+    *,
+    warm_up: bool = True,
 ) -> Seconds:
     """Run by Dask and by the loop; idle workers do not count as the loop's time."""
     threads = options.threads if client is None else None
@@ -115,6 +123,7 @@ def _rounds(
         },
         rounds,
         clocks={"dask": _clock(client), "loop": time.thread_time},
+        warm_up=warm_up,
     )
 
 

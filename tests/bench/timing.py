@@ -37,6 +37,7 @@ def interleaved(
     rounds: int,
     *,
     clocks: Mapping[str, Callable[[], float]] | None = None,
+    warm_up: bool = True,
 ) -> Seconds:
     """Run all calls alternately and time them, after one round that is not counted.
 
@@ -46,6 +47,8 @@ def interleaved(
     rounds : int
     clocks : mapping of name to callable, optional
         How to take the processor seconds of a call, where not of this process.
+    warm_up : bool
+        Leave the first round out only if everything has just been run.
 
     Returns
     -------
@@ -53,7 +56,7 @@ def interleaved(
         Seconds of every round; round i of all calls ran side by side.
     """
     seconds: dict[str, list[float]] = {name: [] for name in calls}
-    for number in range(rounds + 1):
+    for number in range(0 if warm_up else 1, rounds + 1):
         for name, call in calls.items():
             clock = (clocks or {}).get(name, processor_seconds)
             start = clock()
@@ -71,9 +74,11 @@ def machine(*packages: str) -> str:
     model = names[0] if names else platform.machine()
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     memory = psutil.virtual_memory().total / 2**30
+    installed = {found.name for found in importlib.metadata.distributions()}
     versions = ", ".join(
         f"{name} {importlib.metadata.version(name)}"
         for name in ("numpy", "numba", "zarr", "dask", *packages)
+        if name in installed
     )
     return (
         f"{model}, {os.cpu_count()} processors, {memory:.0f} GiB, load {load}; Python "
