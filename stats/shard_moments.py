@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats as distributions
 
+from stats.clustered import agent_sums, cluster_sums, clustered_interval
 from stats.moments import GroupMoments
 from stats.summary import InvalidInput, merge_all, pack
 from stats.transforms import Transforms
@@ -85,14 +85,10 @@ class ShardMoments:
         flat = values.reshape(agents * times, d)
         rows = GroupMoments.from_block(flat, np.repeat(team, times), n_teams)
         cells = agent_means(transforms.apply(values))[0]
-        count, total = _agent_sums(values)
-        seen = np.where(count > 0, count, np.nan)
-        total = np.where(count > 0, total, np.nan)
-        squares = np.concatenate([total * total, total * seen, seen * seen], axis=1)
         return cls(
             rows,
             GroupMoments.from_block(cells, team, n_teams),
-            GroupMoments.from_block(squares, team, n_teams, pairs=False),
+            GroupMoments.from_block(cluster_sums(values), team, n_teams, pairs=False),
         )
 
     @property
@@ -120,23 +116,9 @@ class ShardMoments:
 
         Notes
         -----
-        Linearised variance of a ratio, C/(C-1) Σ (s_c - n_c m)² / n² over C agents,
-        with Student's t on C - 1 degrees of freedom.
-        Source: Cochran, Sampling Techniques (1977), section 11.
+        See `stats.clustered.clustered_interval`.
         """
-        d = self.rows.d
-        mean = self.rows.mean()
-        sums = self.clusters.total().reshape(self.n_groups, 3, d)
-        n_agents = self.clusters.count[:, :d].astype(np.float64)
-        n_rows = self.rows.count.astype(np.float64)
-        scatter = sums[:, 0] - 2.0 * mean * sums[:, 1] + mean * mean * sums[:, 2]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            variance = np.maximum(scatter, 0.0) * n_agents / (n_agents - 1.0)
-            half = np.sqrt(variance) / n_rows
-        dof = np.where(n_agents > 1, n_agents - 1.0, np.nan)
-        half = half * distributions.t.isf((1.0 - level) / 2.0, dof)
-        half = np.where(n_agents > 1, half, np.nan)
-        return mean, mean - half, mean + half
+        return clustered_interval(self.rows, self.clusters, level)
 
     def empty(self) -> Self:
         """Nothing seen; same teams and features."""
@@ -204,20 +186,6 @@ def agent_means(
     Steps are added one after the other, so the bits depend on the agent's own values
     only and never on which other agents share the block.
     """
-    count, total = _agent_sums(values)
+    count, total = agent_sums(values)
     mean = np.full_like(total, np.nan)
     return np.divide(total, count, out=mean, where=count > 0), count
-
-
-def _agent_sums(
-    values: NDArray[np.floating],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    agents, times, d = values.shape
-    total = np.zeros((agents, d))
-    count = np.zeros((agents, d))
-    for t in range(times):
-        step = values[:, t, :].astype(np.float64)
-        seen = ~np.isnan(step)
-        total += np.where(seen, step, 0.0)
-        count += seen
-    return count, total
