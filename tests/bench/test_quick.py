@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 import zarr
 
+from tests.bench import __main__ as command
 from tests.bench import accuracy, page, peers, quick, results
 from tests.bench.answers import difference
 from tests.bench.data import CODECS, PARQUET, Files, Population, create, head, repeated
@@ -216,8 +217,35 @@ def test_results_come_back_as_they_were_stored(tmp_path: Path) -> None:
 
 def test_the_page_shows_the_stored_results_and_nothing_else() -> None:
     runs = results.load(ROOT / "docs" / "benchmarks.json")
+    assert runs
     shown = (ROOT / "docs" / "benchmarks.md").read_text("utf-8")
     assert shown == page.render(runs.values())
+
+
+def test_sections_that_are_not_measured_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run,) = _runs()
+    kept = dataclasses.replace(
+        run, section=dataclasses.replace(run.section, name="sums")
+    )
+    results.save(tmp_path / "benchmarks.json", [kept])
+    asked = ["--quick", "--only", "accuracy", "--write", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", ["bench", *asked])
+    command.main()
+    stored = results.load(tmp_path / "benchmarks.json")
+    assert list(stored) == ["sums", "accuracy"]
+    assert stored["sums"] == kept
+    assert (tmp_path / "benchmarks.md").read_text("utf-8") == page.render(
+        stored.values()
+    )
+    assert "covariance, ours" in capsys.readouterr().out
+
+
+def test_unknown_sections_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["bench", "--only", "peers,everything"])
+    with pytest.raises(SystemExit, match=r"no section \['everything'\]"):
+        command.main()
 
 
 def test_exponents_are_slopes() -> None:
