@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 
 from stats.kernels import add_product, add_single, parts
 from stats.kernels_products import add_gaps, add_products, flush
-from stats.kernels_scaling import choose, keeps, leave_out, scale_all
+from stats.kernels_scaling import fit, leave_out
 from stats.kernels_tile import (
-    HIGHEST,
     LOWEST,
     ROWS,
-    fill,
-    measure,
+    UNIT,
+    Rows,
+    copy,
     missing_words,
 )
-from stats.kernels_vector import UNIT, bits
+from stats.kernels_vector import bits
 
 __all__ = ["DONE", "GAPS", "WINDOW", "State", "add_block", "add_row"]
 
@@ -52,8 +52,8 @@ class State(NamedTuple):
         Σ x_i over the rows where j is missing.
     squares : int64 array, shape (g, d, d, L), or g = 0
     counts : int64 array, shape (g, d, d) or (g, d, 1)
-    low, high : int64 arrays, shape (g, d)
-        Ordered bit patterns of the smallest and largest values.
+    low, high : float64 arrays, shape (g, d)
+        Smallest and largest values; inf and -inf for nothing seen.
     infinite : int64 array, shape (g, d, 2)
     here : int64 array, shape (d,)
         Scratch space.
@@ -65,8 +65,8 @@ class State(NamedTuple):
     gaps: NDArray[np.int64]
     squares: NDArray[np.int64]
     counts: NDArray[np.int64]
-    low: NDArray[np.int64]
-    high: NDArray[np.int64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
     infinite: NDArray[np.int64]
     here: NDArray[np.int64]
 
@@ -132,7 +132,7 @@ def _window(tile, pending, n, apart, every, need):  # type: ignore[no-untyped-de
                 low = min(low, e + 1074 + UNIT - 1)
                 high = max(high, e + 1074)
     if apart:
-        low = min(low, _lowest(tile.raw, n, tile.left_out, every))
+        low = min(low, _lowest(tile.raw[0], n, tile.left_out, every))
     if low > high:
         low, high = np.int64(0), np.int64(-1)
     need[1], need[2] = max(low, np.int64(0)), high
@@ -153,42 +153,41 @@ def _fits_window(state, need):  # type: ignore[no-untyped-def]  # compiled
 
 
 @nb.njit(cache=True, nogil=True)
-def _note(tile, g, state, n):  # type: ignore[no-untyped-def]  # compiled
+def _note(tile, rows, g, state):  # type: ignore[no-untyped-def]  # compiled
     """Enter ranges and infinities of a tile."""
     for j in range(tile.needed.size):
         state.low[g, j] = min(state.low[g, j], tile.low[j])
         state.high[g, j] = max(state.high[g, j], tile.high[j])
-        if tile.high[j] == _INFINITE or tile.low[j] == ~_INFINITE:
-            for i in range(n):
-                b = bits(tile.raw[j, i])
-                if b & _SIZE == _INFINITE:
-                    state.infinite[g, j, 1 if b < 0 else 0] += 1
+        if tile.high[j] == np.inf or tile.low[j] == -np.inf:
+            copy(tile, rows)
+            for i in range(rows.n):
+                state.infinite[g, j, 0] += tile.raw[0, j, i] == np.inf
+                state.infinite[g, j, 1] += tile.raw[0, j, i] == -np.inf
 
 
 @nb.njit(cache=True, nogil=True)
-def _add_tile(tile, pending, g, state, pairs, n, gappy, need):  # type: ignore[no-untyped-def]  # compiled
-    """Add a filled and measured tile; not, and say why, when room is missing."""
-    every = n < _SHORT or tile.needed.max() > HIGHEST
+def _add_tile(tile, pending, rows, g, state, pairs, need):  # type: ignore[no-untyped-def]  # compiled
+    """Add a filled tile; not, and say why, when room is missing."""
+    n = rows.n
+    tile.copied[0] = 0
+    if n < _SHORT or not rows.whole:
+        copy(tile, rows)
+    every = not fit(tile, pending, rows, g, state, pairs) or n < _SHORT
+    gappy = missing_words(tile, rows)
     apart = n if every else 0
-    if not every:
-        if pending.used[0] and not keeps(tile, pending):
-            flush(pending, g, state, pairs)
-        if pending.used[0] == 0:
-            choose(tile, pending)
-        if not scale_all(tile, pending, n):
-            flush(pending, g, state, pairs)
-            choose(tile, pending)
-            scale_all(tile, pending, n)
-        apart = leave_out(tile, pending, n) if tile.off.max() else 0
+    if every:
+        copy(tile, rows)
+    elif tile.off.max():
+        apart = leave_out(tile, pending, n)
     _window(tile, pending, n, apart, every, need)
     if not _fits_window(state, need):
         return WINDOW
     if gappy and pairs and state.gaps.shape[0] == 0:
         return GAPS
-    _note(tile, g, state, n)
+    _note(tile, rows, g, state)
     for r in range(n if apart else 0):
         if every or (tile.left_out[r // 64] >> np.uint64(r % 64)) & _ONE:
-            add_row(tile.raw, r, g, state, pairs)
+            add_row(tile.raw[0], r, g, state, pairs)
     if not every:
         _add_columns(tile, pending, n, pairs)
         if gappy and pairs:
@@ -204,10 +203,10 @@ def _add_columns(tile, pending, n, pairs):  # type: ignore[no-untyped-def]  # co
         pending.seen[j] += n - tile.gone[j]
     for c in range(used):
         pending.sums[c] += tile.total[c]
-        tile.scaled[c, n : (n + 7) // 8 * 8] = 0.0
+    rows = (n + 63) // 64 * 64
     if used % 2:
-        tile.scaled[used, : (n + 7) // 8 * 8] = 0.0
-    add_products(pending, tile.scaled, n, pairs)
+        tile.scaled[used, :rows] = 0.0
+    add_products(pending, tile.scaled, rows, pairs)
     pending.used[1] += 1
 
 
@@ -240,15 +239,14 @@ def add_block(x, columns, order, runs, groups, need, state, tile, pending, pairs
         of gaps are.  Nothing is pending then, and nothing is added twice.
     """
     times = x.shape[2] if columns else x.shape[1]
+    whole = columns and times % 64 == 0
     for run in range(need[3], groups.size):
         g, first = groups[run], runs[run]
         rows = (runs[run + 1] - first) * times
         for row in range(need[4], rows, ROWS):
             n = min(ROWS, rows - row)
-            fill(tile.raw, x, columns, order, first, row, n)
-            measure(tile, n)
-            gappy = missing_words(tile, n)
-            found = _add_tile(tile, pending, g, state, pairs, n, gappy, need)
+            part = Rows(x, columns, whole, order, first, row, n)
+            found = _add_tile(tile, pending, part, g, state, pairs, need)
             if found != DONE:
                 need[3], need[4] = run, row
                 if pending.used[1]:

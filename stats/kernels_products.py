@@ -12,11 +12,15 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from stats import lanes
 from stats.kernels import add_product, add_single, parts
-from stats.kernels_vector import LOW_UNIT, UNIT, bits, exact_block, fma
+from stats.kernels_tile import UNIT
+from stats.kernels_vector import bits, fma
 
 __all__ = ["Pending", "add_gaps", "add_products", "flush", "new_pending"]
 
+# Exponent of two of the unit of what is left of a product after units of 2^-43.
+LOW_UNIT = -87
 # Grid position of bit 0 of units of the columns, for sums and for products.
 _SUM = 1074 + UNIT
 _HIGH, _LOW = 2148 + UNIT, 2148 + LOW_UNIT
@@ -47,8 +51,7 @@ class Pending(NamedTuple):
         Σ y_i² in units of 2^-43 and 2^-87, one after the other.
     values : float64 array, shape (d,)
     parts : int64 array, shape (4 d,)
-    block : int64 array, shape (8,)
-        Scratch space: a row, what it adds to `gaps`, what the product loop gives.
+        Scratch space: a row, and what it adds to `gaps`.
     """
 
     used: NDArray[np.int64]
@@ -61,32 +64,66 @@ class Pending(NamedTuple):
     gaps: NDArray[np.int64]
     values: NDArray[np.float64]
     parts: NDArray[np.int64]
-    block: NDArray[np.int64]
 
 
 def new_pending(d: int) -> Pending:
     """Nothing pending for d features."""
-    wide = 2 * d + 1
+    wide = 2 * d + 2
 
     def zeros(*shape: int) -> NDArray[np.int64]:
         return np.zeros(shape, dtype=np.int64)
 
     columns = [zeros(wide) for _ in range(2)]
     squares = [zeros(wide, wide) for _ in range(2)]
-    scratch = (np.zeros(d), zeros(4 * d), zeros(8))
+    scratch = (np.zeros(d), zeros(4 * d))
     sums = (zeros(d), zeros(wide), *squares, zeros(d, 4 * d))
     return Pending(zeros(2), *columns, *sums, *scratch)
 
 
 @nb.njit(cache=True, nogil=True)
-def _dot(x, y):  # type: ignore[no-untyped-def]  # compiled
-    """Σ x y in units of 2^-43 and 2^-87."""
-    high, low = np.int64(0), np.int64(0)
-    for i in range(x.size):
-        t = fma(x[i], y[i], _SIGMA)
-        high += bits(t)
-        low += bits(_REST + fma(x[i], y[i], _SIGMA - t))
-    return high - x.size * bits(_SIGMA), low - x.size * bits(_REST)
+def _dot(x, y, n):  # type: ignore[no-untyped-def]  # compiled
+    """Σ x y over n rows, a multiple of 8, in units of 2^-43 and 2^-87."""
+    sigma, rest = lanes.splat(np.float64(_SIGMA)), lanes.splat(np.float64(_REST))
+    high = lanes.splat(np.int64(0))
+    low = high
+    for i in range(0, n, 8):
+        a, b = lanes.load(x, i), lanes.load(y, i)
+        t = lanes.fused(a, b, sigma)
+        high = high + lanes.bits(t)
+        low = low + lanes.bits(rest + lanes.fused(a, b, sigma - t))
+    return lanes.total(high) - n * bits(_SIGMA), lanes.total(low) - n * bits(_REST)
+
+
+@nb.njit(cache=True, nogil=True)
+def _four_dots(high, low, scaled, b, c, n):  # type: ignore[no-untyped-def]  # compiled
+    """Add Σ y_b y_c, and those of the columns behind b and c.
+
+    Per lane a float h starts at 1.5 * 2^9 and a rest l at 1.5 * 2^-35; both stay in
+    their binade for 256 rows, so h moves in whole units of 2^-43 and l in whole units
+    of 2^-87, nothing is rounded away, and the difference of two bit patterns is the
+    integer that was added.
+    """
+    w, x, y, z = scaled[b], scaled[b + 1], scaled[c], scaled[c + 1]
+    sigma, rest = lanes.splat(np.float64(_SIGMA)), lanes.splat(np.float64(_REST))
+    h0, h1, h2, h3 = sigma, sigma, sigma, sigma
+    l0, l1, l2, l3 = rest, rest, rest, rest
+    for i in range(0, n, 8):
+        p, q = lanes.load(w, i), lanes.load(x, i)
+        r, s = lanes.load(y, i), lanes.load(z, i)
+        n0, n1 = lanes.fused(p, r, h0), lanes.fused(p, s, h1)
+        n2, n3 = lanes.fused(q, r, h2), lanes.fused(q, s, h3)
+        l0, l1 = l0 + lanes.fused(p, r, h0 - n0), l1 + lanes.fused(p, s, h1 - n1)
+        l2, l3 = l2 + lanes.fused(q, r, h2 - n2), l3 + lanes.fused(q, s, h3 - n3)
+        h0, h1, h2, h3 = n0, n1, n2, n3
+    start, below = lanes.bits(sigma), lanes.bits(rest)
+    high[b, c] += lanes.total(lanes.bits(h0) - start)
+    high[b, c + 1] += lanes.total(lanes.bits(h1) - start)
+    high[b + 1, c] += lanes.total(lanes.bits(h2) - start)
+    high[b + 1, c + 1] += lanes.total(lanes.bits(h3) - start)
+    low[b, c] += lanes.total(lanes.bits(l0) - below)
+    low[b, c + 1] += lanes.total(lanes.bits(l1) - below)
+    low[b + 1, c] += lanes.total(lanes.bits(l2) - below)
+    low[b + 1, c + 1] += lanes.total(lanes.bits(l3) - below)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -97,32 +134,25 @@ def add_products(pending, scaled, n, pairs):  # type: ignore[no-untyped-def]  # 
     ----------
     pending : Pending, changed in place
     scaled : float64 array, shape (C, stride)
-        Columns; zero from row n on up to a whole word, and in a column that makes the
-        number of columns even.
+        Columns; zero in rows that do not count, and in a column that makes the number
+        of columns even.
     n : int
-        Rows.
+        Rows, a multiple of 8, at most 2,048.
     pairs : bool
         All pairs of columns, or those of one feature.
     """
-    used, block = pending.used[0], pending.block
-    if not pairs:
-        for c in range(used):
-            for b in range(c + 1):
-                if pending.owner[b] == pending.owner[c]:
-                    high, low = _dot(scaled[b, :n], scaled[c, :n])
-                    pending.high[b, c] += high
-                    pending.low[b, c] += low
+    used = pending.used[0]
+    if pairs:
+        for b in range(0, used, 2):
+            for c in range(b, used, 2):
+                _four_dots(pending.high, pending.low, scaled, b, c, n)
         return
-    base, stride, out = scaled.ctypes.data, scaled.shape[1], block.ctypes.data
-    rows = (n + 7) // 8 * 8
-    for b in range(0, used, 2):
-        for c in range(b, used, 2):
-            exact_block(base, stride, b, c, rows, out)
-            for k in range(4):
-                p, q = b + k // 2, c + k % 2
-                if p < used and q < used:
-                    pending.high[p, q] += block[2 * k]
-                    pending.low[p, q] += block[2 * k + 1]
+    for c in range(used):
+        for b in range(c + 1):
+            if pending.owner[b] == pending.owner[c]:
+                high, low = _dot(scaled[b], scaled[c], n)
+                pending.high[b, c] += high
+                pending.low[b, c] += low
 
 
 @nb.njit(cache=True, nogil=True)
@@ -132,8 +162,8 @@ def add_gaps(pending, tile, g, state, n):  # type: ignore[no-untyped-def]  # com
     Split columns enter the limbs at once, value by value; the others wait.
     """
     _add_gaps(pending.gaps, pending.parts, pending.values, tile.scaled, tile.missing, n)
-    for c in range(tile.raw.shape[0], pending.used[0]):
-        _add_split_gaps(pending.owner[c], tile.raw, tile.missing, g, state, n)
+    for c in range(tile.gone.size, pending.used[0]):
+        _add_split_gaps(pending.owner[c], tile.raw[0], tile.missing, g, state, n)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -203,6 +233,8 @@ def flush(pending, g, state, pairs):  # type: ignore[no-untyped-def]  # compiled
     """Move everything pending into the limbs of group g."""
     d, used = pending.seen.size, pending.used[0]
     base, second = state.base[0], state.base[1]
+    pending.high[used:] = 0
+    pending.low[used:] = 0
     for c in range(used):
         own, e = pending.owner[c], pending.exponent[c]
         _enter(state.sums[g, own], base, pending.sums[c], e + _SUM)

@@ -5,10 +5,22 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
-from stats.kernels_tile import FEW, LOWEST, SPLIT, power, scale, split
-from stats.kernels_vector import UNIT, bits
+from stats.kernels_products import flush
+from stats.kernels_tile import (
+    FEW,
+    HIGHEST,
+    LOWEST,
+    SPLIT,
+    UNIT,
+    copy,
+    count_off,
+    power,
+    scale,
+    split,
+)
+from stats.kernels_vector import bits
 
-__all__ = ["choose", "keeps", "leave_out", "scale_all"]
+__all__ = ["fit", "leave_out"]
 
 # Tiles after which integers in units of 2^-43 could leave 62 bits.
 _TILES = 512
@@ -20,46 +32,78 @@ _INFINITE = np.int64(0x7FF << 52)
 
 
 @nb.njit(cache=True, nogil=True)
-def keeps(tile, pending):  # type: ignore[no-untyped-def]  # compiled
-    """Whether the tile can be added at the scales of what is pending."""
+def fit(tile, pending, rows, g, state, pairs):  # type: ignore[no-untyped-def]  # compiled
+    """Scale the tile as what is pending is scaled, or flush that and scale anew.
+
+    Returns
+    -------
+    bool
+        Whether the scales are those that a tile can have; else nothing is pending.
+    """
+    if pending.used[1] >= _TILES:
+        flush(pending, g, state, pairs)
+    if pending.used[0] == 0:
+        _start(pending)
+    whole = _scale_all(tile, pending, rows)
+    if tile.needed.max() > HIGHEST:
+        if pending.used[1]:
+            flush(pending, g, state, pairs)
+        pending.used[0] = 0
+        return False
+    if whole and _suits(tile, pending):
+        return True
+    if pending.used[1]:
+        flush(pending, g, state, pairs)
     for j in range(tile.needed.size):
-        ahead = pending.exponent[j] - tile.needed[j]
-        if ahead < 0 or (ahead > _COARSE and tile.needed[j] > LOWEST):
-            return False
-    return pending.used[1] < _TILES
-
-
-@nb.njit(cache=True, nogil=True)
-def choose(tile, pending):  # type: ignore[no-untyped-def]  # compiled
-    """Start columns at the scales that the tile needs, or the last ones if they do."""
-    d = tile.needed.size
-    for j in range(d):
         needed = max(tile.needed[j], np.int64(LOWEST))
         ahead = pending.exponent[j] - needed
         if ahead < 0 or ahead > _COARSE:
             pending.exponent[j] = needed
+    _start(pending)
+    _scale_all(tile, pending, rows)
+    return True
+
+
+@nb.njit(cache=True, nogil=True)
+def _suits(tile, pending):  # type: ignore[no-untyped-def]  # compiled
+    """Whether the scales of the columns hold the values, and not too coarsely."""
+    for j in range(tile.needed.size):
+        ahead = pending.exponent[j] - tile.needed[j]
+        if ahead < 0 or (ahead > _COARSE and tile.needed[j] > LOWEST):
+            return False
+    return True
+
+
+@nb.njit(cache=True, nogil=True)
+def _start(pending):  # type: ignore[no-untyped-def]  # compiled
+    """One column per feature; the last scales are a good guess."""
+    d = pending.seen.size
+    for j in range(d):
         pending.owner[j] = j
     pending.used[0] = d
 
 
 @nb.njit(cache=True, nogil=True)
-def scale_all(tile, pending, n):  # type: ignore[no-untyped-def]  # compiled
+def _scale_all(tile, pending, rows):  # type: ignore[no-untyped-def]  # compiled
     """Scale every column, splitting it where one grid does not hold most of it.
 
     A column that was split stays so until the next flush; False when another should be
     split, but rows without its low part are pending.
     """
     d, whole = tile.needed.size, True
+    scale(tile, rows, pending.exponent)
+    if tile.off.max() == 0 and pending.used[0] == d:
+        return True
+    copy(tile, rows)
     for j in range(d):
         e = pending.exponent[j]
-        values, down, up = tile.raw[j, :n].view(np.int64), power(-e), power(e)
         c = d
         while c < pending.used[0] and pending.owner[c] != j:
             c += 1
         if c == pending.used[0]:
-            total, off = scale(values, tile.scaled[j, :n], down, up)
-            tile.total[j], tile.off[j] = total, off
-            if off <= FEW:
+            if tile.off[j] == 0 or tile.needed[j] > e:
+                continue
+            if count_off(tile, j, rows.n, e) <= FEW:
                 continue
             if pending.used[1]:
                 whole = False
@@ -67,8 +111,7 @@ def scale_all(tile, pending, n):  # type: ignore[no-untyped-def]  # compiled
             pending.owner[c] = j
             pending.exponent[c] = e - SPLIT
             pending.used[0] = c + 1
-        high, low = tile.scaled[j, :n], tile.scaled[c, :n]
-        tile.total[j], tile.total[c], tile.off[j] = split(values, high, low, down, up)
+        split(tile, j, c, rows.n, e)
     return whole
 
 
@@ -77,7 +120,7 @@ def _fits_grid(tile, pending, r):  # type: ignore[no-untyped-def]  # compiled
     """Whether the columns hold every value of row r."""
     d = tile.needed.size
     for j in range(d):
-        x = tile.raw[j, r]
+        x = tile.raw[0, j, r]
         if tile.off[j] == 0 or (bits(x) & _SIZE) >= _INFINITE:
             continue
         e = pending.exponent[j]

@@ -2,9 +2,12 @@
 
 Column j of a tile is x * 2^-e with e above the largest exponent, so |y| < 1, and a
 missing value is 0.  Values that are whole multiples of 2^-43 then have products that
-`kernels_vector.exact_block` adds without rounding.  A column with many finer values is
-split in two, y = high + low * 2^-43, both on the grid; the rows of a few finer values
-leave the tile and take the way of `kernels.add_row`.
+`kernels_products` adds without rounding.  A column with many finer values is split in
+two, y = high + low * 2^-43, both on the grid; the rows of a few finer values leave the
+tile and take the way of `kernels_moments.add_row`.
+
+Where the times of a feature lie side by side in whole words of 64, columns are scaled
+straight from the block; elsewhere rows are first copied into the tile.
 """
 
 from __future__ import annotations
@@ -15,7 +18,16 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from stats.kernels_vector import UNIT, bits, from_bits, missing_word
+from stats import lanes
+from stats.kernels_vector import (
+    bits,
+    from_bits,
+    greater,
+    least,
+    missing_word,
+    most,
+    smaller,
+)
 
 __all__ = [
     "FEW",
@@ -23,9 +35,11 @@ __all__ = [
     "LOWEST",
     "ROWS",
     "SPLIT",
+    "UNIT",
+    "Rows",
     "Tile",
-    "fill",
-    "measure",
+    "copy",
+    "count_off",
     "missing_words",
     "new_tile",
     "power",
@@ -33,6 +47,8 @@ __all__ = [
     "split",
 ]
 
+# Exponent of two of the grid that columns of |y| < 1 lie on.
+UNIT = -43
 # Rows of a tile: a lane of the product loop takes at most 256.
 ROWS = 512
 WORDS = ROWS // 64
@@ -46,8 +62,35 @@ FEW = 4
 _SIGMA = 1.5 * 2.0 ** (52 + UNIT)
 _SIZE = np.int64((1 << 63) - 1)
 _INFINITE = np.int64(0x7FF << 52)
-_MOST = np.int64((1 << 63) - 1)
-_LEAST = np.int64(-(1 << 63))
+_ALL = np.uint64((1 << 64) - 1)
+
+
+class Rows(NamedTuple):
+    """Which rows of a block a tile holds.
+
+    Attributes
+    ----------
+    x : float array, shape (agents, d, times) if `columns`, else (agents, times, d)
+    columns : bool
+    whole : bool
+        Times lie side by side and come in whole words of 64.
+    order : int64 array
+        Agents sorted by group.
+    first : int
+        Where the group starts in `order`.
+    row : int
+        First row, counted over agents and times of the group.
+    n : int
+        Rows, at most ROWS.
+    """
+
+    x: NDArray[np.floating]
+    columns: bool
+    whole: bool
+    order: NDArray[np.int64]
+    first: int
+    row: int
+    n: int
 
 
 class Tile(NamedTuple):
@@ -55,8 +98,8 @@ class Tile(NamedTuple):
 
     Attributes
     ----------
-    raw : float64 array, shape (d, stride)
-        Values as they came, NaN included.
+    raw : float64 array, shape (1, d, stride)
+        Values as they came, and NaN up to a whole word; filled where it is needed.
     scaled : float64 array, shape (2 d + 1, stride)
         Scaled columns; split columns have their low part behind the first d, and a zero
         column may follow, so that columns come in pairs.
@@ -64,8 +107,8 @@ class Tile(NamedTuple):
         One bit for every value that is infinite or NaN.
     left_out : uint64 array, shape (ROWS / 64,)
         One bit for every row that another way takes.
-    low, high : int64 arrays, shape (d,)
-        Smallest and largest value, infinite ones too, as ordered bit patterns.
+    low, high : float64 arrays, shape (d,)
+        Smallest and largest value, infinite ones too; inf and -inf for nothing seen.
     gone : int64 array, shape (d,)
         How many values are missing.
     needed : int64 array, shape (d,)
@@ -75,18 +118,24 @@ class Tile(NamedTuple):
         Σ of the scaled column in units of 2^-43.
     off : int64 array, shape (d,)
         Values of a column that are finer than the grid.
+    order : int64 array, shape (1,)
+        Zero: the one agent of `raw`.
+    copied : int64 array, shape (1,)
+        Whether `raw` is filled.
     """
 
     raw: NDArray[np.float64]
     scaled: NDArray[np.float64]
     missing: NDArray[np.uint64]
     left_out: NDArray[np.uint64]
-    low: NDArray[np.int64]
-    high: NDArray[np.int64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
     gone: NDArray[np.int64]
     needed: NDArray[np.int64]
     total: NDArray[np.int64]
     off: NDArray[np.int64]
+    order: NDArray[np.int64]
+    copied: NDArray[np.int64]
 
 
 def new_tile(d: int) -> Tile:
@@ -94,13 +143,18 @@ def new_tile(d: int) -> Tile:
     wide = 2 * d + 1
     # Columns a little longer than a power of two do not fight for the same cache lines.
     return Tile(
-        np.zeros((d, ROWS + 8)),
-        np.zeros((wide, ROWS + 8)),
-        np.zeros((d, WORDS), dtype=np.uint64),
-        np.zeros(WORDS, dtype=np.uint64),
-        *(np.zeros(d, dtype=np.int64) for _ in range(4)),
-        np.zeros(wide, dtype=np.int64),
-        np.zeros(d, dtype=np.int64),
+        raw=np.zeros((1, d, ROWS + 8)),
+        scaled=np.zeros((wide, ROWS + 8)),
+        missing=np.zeros((d, WORDS), dtype=np.uint64),
+        left_out=np.zeros(WORDS, dtype=np.uint64),
+        low=np.zeros(d),
+        high=np.zeros(d),
+        gone=np.zeros(d, dtype=np.int64),
+        needed=np.zeros(d, dtype=np.int64),
+        total=np.zeros(wide, dtype=np.int64),
+        off=np.zeros(d, dtype=np.int64),
+        order=np.zeros(1, dtype=np.int64),
+        copied=np.zeros(1, dtype=np.int64),
     )
 
 
@@ -111,139 +165,159 @@ def power(exponent):  # type: ignore[no-untyped-def]  # compiled
 
 
 @nb.njit(cache=True, nogil=True)
-def fill(raw, x, columns, order, first, row, n):  # type: ignore[no-untyped-def]  # compiled
-    """Copy rows of a group into the columns of `raw`, and zeros up to a full word.
-
-    Parameters
-    ----------
-    raw : float64 array, shape (d, stride), changed in place
-    x : float array, shape (agents, d, times) if `columns`, else (agents, times, d)
-    columns : bool
-    order : int64 array
-        Agents sorted by group.
-    first : int
-        Where the group starts in `order`.
-    row : int
-        First row, counted over agents and times of the group.
-    n : int
-        Rows, at most ROWS.
-    """
-    times = x.shape[2] if columns else x.shape[1]
-    filled = 0
-    while filled < n:
-        agent = order[first + (row + filled) // times]
-        t = (row + filled) % times
-        length = min(times - t, n - filled)
-        if columns:
-            for j in range(raw.shape[0]):
+def copy(tile, rows):  # type: ignore[no-untyped-def]  # compiled
+    """Copy rows into the columns of `raw`, and NaN up to a whole word; once."""
+    if tile.copied[0]:
+        return
+    tile.copied[0] = 1
+    x, raw = rows.x, tile.raw[0]
+    times = x.shape[2] if rows.columns else x.shape[1]
+    done = 0
+    while done < rows.n:
+        agent = rows.order[rows.first + (rows.row + done) // times]
+        t = (rows.row + done) % times
+        length = min(times - t, rows.n - done)
+        for j in range(raw.shape[0]):
+            target = raw[j, done : done + length]
+            if rows.columns:
                 source = x[agent, j, t : t + length]
-                target = raw[j, filled : filled + length]
-                for i in range(source.size):
-                    target[i] = source[i]
-        else:
-            rows = x[agent, t : t + length]
-            for j in range(raw.shape[0]):
-                target = raw[j, filled : filled + length]
                 for i in range(target.size):
-                    target[i] = rows[i, j]
-        filled += length
+                    target[i] = source[i]
+            else:
+                block = x[agent, t : t + length]
+                for i in range(target.size):
+                    target[i] = block[i, j]
+        done += length
     for j in range(raw.shape[0]):
-        raw[j, n : (n + 63) // 64 * 64] = 0.0
+        raw[j, done : (done + 63) // 64 * 64] = np.nan
 
 
 @nb.njit(cache=True, nogil=True)
-def _range(column):  # type: ignore[no-untyped-def]  # compiled
-    """Ordered bits of the smallest and largest value, and how many are not finite."""
-    low, high, gone = _MOST, _LEAST, np.int64(0)
-    for i in range(column.size):
-        b = column[i]
-        size = b & _SIZE
-        key = b ^ ((b >> np.int64(63)) & _SIZE)
-        low = min(low, _MOST if size > _INFINITE else key)
-        high = max(high, _LEAST if size > _INFINITE else key)
-        gone += np.int64(size >= _INFINITE)
-    return low, high, gone
-
-
-@nb.njit(cache=True, nogil=True)
-def _largest(column):  # type: ignore[no-untyped-def]  # compiled
-    """Largest finite size as a bit pattern."""
-    largest = np.int64(0)
-    for i in range(column.size):
-        size = column[i] & _SIZE
-        largest = max(largest, np.int64(0) if size >= _INFINITE else size)
-    return largest
-
-
-@nb.njit(cache=True, nogil=True, inline="always")
-def _size_of(key):  # type: ignore[no-untyped-def]  # compiled
-    """Bits of the size of the value with this ordered pattern."""
-    return (key ^ _SIZE) & _SIZE if key < 0 else key
-
-
-@nb.njit(cache=True, nogil=True)
-def measure(tile, n):  # type: ignore[no-untyped-def]  # compiled
-    """Range, missing values and needed exponent of every column of n rows."""
-    for j in range(tile.raw.shape[0]):
-        column = tile.raw[j, :n].view(np.int64)
-        low, high, gone = _range(column)
-        tile.low[j], tile.high[j], tile.gone[j] = low, high, gone
-        largest = max(_size_of(low), _size_of(high))
-        if gone:
-            largest = _largest(column)
-        exponent = max((largest >> np.int64(52)) - 1022, np.int64(LOWEST))
-        tile.needed[j] = exponent if largest else np.int64(LOWEST - 1)
-
-
-@nb.njit(cache=True, nogil=True)
-def missing_words(tile, n):  # type: ignore[no-untyped-def]  # compiled
+def missing_words(tile, rows):  # type: ignore[no-untyped-def]  # compiled
     """Fill the bits of missing values; True when there are any."""
-    words = (n + 63) // 64
-    found = False
-    for j in range(tile.raw.shape[0]):
+    if rows.whole:
+        return _words(tile, rows.x, rows.order, rows.first, rows.row, rows.n)
+    return _words(tile, tile.raw, tile.order, 0, 0, rows.n)
+
+
+@nb.njit(cache=True, nogil=True)
+def _words(tile, x, order, first, row, n):  # type: ignore[no-untyped-def]  # compiled
+    words, times = (n + 63) // 64, x.shape[2]
+    last = _ALL >> np.uint64(64 * words - n)
+    source, d, found = x.ravel(), x.shape[1], False
+    for j in range(tile.gone.size):
         if tile.gone[j] == 0:
             tile.missing[j, :words] = 0
             continue
         found = True
+        place, t = first + row // times, row % times
         for w in range(words):
-            tile.missing[j, w] = missing_word(tile.raw[j, 64 * w :].ctypes.data)
+            at = (order[place] * d + j) * times + t
+            tile.missing[j, w] = missing_word(source, at)
+            t += 64
+            if t == times:
+                place, t = place + 1, 0
+        tile.missing[j, words - 1] &= last
     return found
 
 
 @nb.njit(cache=True, nogil=True)
-def scale(values, target, down, up):  # type: ignore[no-untyped-def]  # compiled
-    """Scale a column; return its sum in units of 2^-43 and how many are off the grid.
+def scale(tile, rows, exponents):  # type: ignore[no-untyped-def]  # compiled
+    """Scale every column j by 2^-exponents[j] and measure it; results go into the tile.
 
-    Parameters
-    ----------
-    values : int64 array, shape (n,)
-        Bit patterns of float64.
-    target : float64 array, shape (n,), changed in place
-    down, up : float
-        The scale and its inverse, powers of two.
+    Sum and scaled values of a column mean nothing when it turns out to need more.
     """
-    total, off = np.int64(0), np.int64(0)
-    start = bits(_SIGMA)
-    floats = values.view(np.float64)
-    for i in range(values.size):
-        x = np.float64(0.0) if (values[i] & _SIZE) >= _INFINITE else floats[i]
-        y = x * down
-        t = _SIGMA + y
-        total += bits(t)
-        off += np.int64((t - _SIGMA) * up != x)
-        target[i] = y
-    return total - values.size * start, off
+    n = (rows.n + 63) // 64 * 64
+    if rows.whole:
+        _scale(
+            rows.x, rows.order, rows.first, rows.row, n, exponents, tile.scaled,
+            tile.total, tile.off, tile.gone, tile.low, tile.high,
+        )  # fmt: skip
+    else:
+        _scale(
+            tile.raw, tile.order, 0, 0, n, exponents, tile.scaled,
+            tile.total, tile.off, tile.gone, tile.low, tile.high,
+        )  # fmt: skip
+    for j in range(tile.gone.size):
+        tile.gone[j] -= n - rows.n
+        low, high = tile.low[j], tile.high[j]
+        largest = max(abs(low), abs(high)) if low <= high else 0.0
+        if largest == np.inf:
+            copy(tile, rows)
+            largest = _largest(tile.raw[0, j, : rows.n])
+        exponent = max((bits(largest) >> np.int64(52)) - 1022, np.int64(LOWEST))
+        tile.needed[j] = exponent if largest > 0.0 else np.int64(LOWEST - 1)
 
 
 @nb.njit(cache=True, nogil=True)
-def split(values, high, low, down, up):  # type: ignore[no-untyped-def]  # compiled
-    """Scale a column into two; return both sums and how many the two do not hold."""
+def _largest(column):  # type: ignore[no-untyped-def]  # compiled
+    """Largest size of the finite values."""
+    largest = 0.0
+    for i in range(column.size):
+        size = abs(column[i])
+        if largest < size < np.inf:
+            largest = size
+    return largest
+
+
+@nb.njit(cache=True, nogil=True)
+def _scale(  # type: ignore[no-untyped-def]  # compiled
+    x, order, first, row, n, exponents, scaled, totals, off, missing, lowest, highest
+):
+    """Scale and measure columns of n rows, whole words; arrays, for speed."""
+    times, size = x.shape[2], lanes.splat(_SIZE)
+    sigma, infinite = lanes.splat(np.float64(_SIGMA)), lanes.splat(_INFINITE)
+    for j in range(off.size):
+        target, e = scaled[j], exponents[j]
+        down, up = lanes.splat(power(-e)), lanes.splat(power(e))
+        low, high = lanes.splat(np.float64(np.inf)), lanes.splat(np.float64(-np.inf))
+        total = lanes.splat(np.int64(0))
+        gone, rest = total, total
+        place, t = first + row // times, row % times
+        for start in range(0, n, 64):
+            source = x[order[place], j]
+            for i in range(0, 64, 8):
+                value = lanes.load(source, t + i)
+                there = lanes.less(lanes.bits(value) & size, infinite)
+                low, high = smaller(value, low), greater(value, high)
+                gone = gone + there
+                value = lanes.bits(lanes.bits(value) & there)
+                y = value * down
+                moved = sigma + y
+                back = (moved - sigma) * up
+                total = total + lanes.bits(moved)
+                rest = rest | (lanes.bits(back) ^ lanes.bits(value))
+                lanes.store(target, start + i, y)
+            t += 64
+            if t == times:
+                place, t = place + 1, 0
+        totals[j] = lanes.total(total) - n * bits(_SIGMA)
+        off[j] = np.int64((lanes.union(rest) & _SIZE) != 0)
+        missing[j] = n + lanes.total(gone)
+        lowest[j], highest[j] = least(low), most(high)
+
+
+@nb.njit(cache=True, nogil=True)
+def count_off(tile, j, n, e):  # type: ignore[no-untyped-def]  # compiled
+    """How many values of column j, scaled by 2^-e, are finer than the grid."""
+    values, off = tile.raw[0, j, :n], 0
+    for i in range(n):
+        if np.isfinite(values[i]):
+            back = (_SIGMA + values[i] * power(-e)) - _SIGMA
+            off += back * power(e) != values[i]
+    return off
+
+
+@nb.njit(cache=True, nogil=True)
+def split(tile, j, c, n, e):  # type: ignore[no-untyped-def]  # compiled
+    """Scale column j, which is measured and copied; its low part becomes column c."""
+    high, low = tile.scaled[j], tile.scaled[c]
+    values, down, up, lift = tile.raw[0, j], power(-e), power(e), power(SPLIT)
+    n = (n + 63) // 64 * 64
     first, second, off = np.int64(0), np.int64(0), np.int64(0)
-    start = bits(_SIGMA)
-    lift = power(SPLIT)
-    floats = values.view(np.float64)
-    for i in range(values.size):
-        x = np.float64(0.0) if (values[i] & _SIZE) >= _INFINITE else floats[i]
+    for i in range(n):
+        size = bits(values[i]) & _SIZE
+        x = np.float64(0.0) if size >= _INFINITE else values[i]
         y = x * down
         t = _SIGMA + y
         top = t - _SIGMA
@@ -252,9 +326,8 @@ def split(values, high, low, down, up):  # type: ignore[no-untyped-def]  # compi
         bottom = u - _SIGMA
         first += bits(t)
         second += bits(u)
-        # Both parts have the units of the grid, so their sum is exact if it equals x.
         off += np.int64((bottom != rest) | (y * up != x))
         high[i] = top
         low[i] = bottom
-    n = values.size
-    return first - n * start, second - n * start, off
+    start = n * bits(_SIGMA)
+    tile.total[j], tile.total[c], tile.off[j] = first - start, second - start, off

@@ -15,9 +15,6 @@ from stats.limbs import Limbs
 
 __all__ = ["BlockSums", "sum_block", "warm"]
 
-_MOST = np.int64(np.iinfo(np.int64).max)
-_LEAST = np.int64(np.iinfo(np.int64).min)
-
 
 class BlockSums(NamedTuple):
     """What `GroupMoments` keeps of a block, see there."""
@@ -80,8 +77,8 @@ def _new_state(n_groups: int, d: int, pairs: bool) -> State:
         zeros(0, d, d, 0),
         zeros(0, d, d, 0),
         zeros(n_groups, d, d if pairs else 1),
-        np.full((n_groups, d), _MOST),
-        np.full((n_groups, d), _LEAST),
+        np.full((n_groups, d), np.inf),
+        np.full((n_groups, d), -np.inf),
         zeros(n_groups, d, 2),
         zeros(d),
     )
@@ -132,6 +129,7 @@ def _finish(state: State, d: int, pairs: bool) -> BlockSums:
         return Limbs.canonical(limbs.reshape(int(np.prod(cells)), k), base)
 
     gappy = len(state.gaps) > 0
+    seen = state.low <= state.high
     return BlockSums(
         state.counts,
         canonical(state.sums, first),
@@ -139,19 +137,8 @@ def _finish(state: State, d: int, pairs: bool) -> BlockSums:
         canonical(state.gaps, first) if gappy else Limbs.zeros(cells),
         canonical(state.squares, second) if gappy else Limbs.zeros(cells),
         state.infinite,
-        Extremes(
-            _from_order(state.low, state.low == _MOST),
-            _from_order(state.high, state.high == _LEAST),
-        ),
+        Extremes(*(np.where(seen, x + 0.0, np.nan) for x in (state.low, state.high))),
     )
-
-
-def _from_order(
-    keys: NDArray[np.int64], unseen: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """Values of ordered bit patterns; zeros are +0.0, unseen is NaN."""
-    patterns = np.where(keys < 0, keys ^ _MOST, keys)
-    return np.where(unseen, np.nan, patterns.view(np.float64) + 0.0)
 
 
 def warm() -> None:
