@@ -87,8 +87,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--write", type=Path, help="another folder than docs")
     asked = parser.parse_args()
     asked.agents = asked.agents or (4_000 if asked.quick else Population.agents)
-    many = (4, 8, 16) if asked.quick else fields["chunks"]
-    asked.chunks = asked.chunks or ",".join(map(str, many))
+    asked.chunks = asked.chunks or ("4,8,16" if asked.quick else "100,1000,10000")
     asked.chunk = 500 if asked.quick else Population.chunk
     asked.rounds = asked.rounds or (1 if asked.quick else fields["rounds"])
     return asked

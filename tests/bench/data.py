@@ -224,7 +224,9 @@ class Files:
                 writer.write_table(pa.concat_tables(held), row_group_size=group)
 
 
-def create(path: Path, population: Population, codec: str, order: str) -> zarr.Array:
+def create(
+    path: Path, population: Population, codec: str, order: str
+) -> zarr.Array[Any]:
     """Create an empty array of a population's shape, without sharding."""
     filters: Any = [{"name": "transpose", "configuration": {"order": [0, 2, 1]}}]
     return zarr.create_array(

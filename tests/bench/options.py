@@ -35,7 +35,7 @@ class Options:
     root: Path
     rounds: int = 7
     threads: int = min(2, os.cpu_count() or 1)
-    chunks: tuple[int, ...] = (100, 1_000, 10_000)
+    chunks: tuple[int, ...] = (4, 8, 16)
     quick: bool = False
     quiet: bool = False
 

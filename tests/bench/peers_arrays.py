@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
+from importlib.metadata import version
 from typing import Any
 
-import dask
 import dask.array as da
+import dask.base
 import numpy as np
 import xarray as xr
 
@@ -77,7 +78,9 @@ def flox_contender(options: Options) -> Contender:
             )
             for name, function in functions.items()
         }
-        (found,) = dask.compute(lazy, scheduler="threads", num_workers=options.threads)
+        (found,) = dask.base.compute(
+            lazy, scheduler="threads", num_workers=options.threads
+        )
         return {name: np.asarray(value) for name, value in found.items()}
 
     return Contender(
@@ -108,7 +111,7 @@ def dask_contender(options: Options) -> Contender:
         return {"covariance": np.asarray(found)[None]}
 
     return Contender(
-        f"dask.array.cov {dask.__version__}, missing as 0",
+        f"dask.array.cov {version('dask')}, missing as 0",
         _by_codec(options, run),
         _DOUBLE,
     )
