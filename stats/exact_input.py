@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from stats.summary import InvalidInput
 
-__all__ = ["as_float64", "writable"]
+__all__ = ["as_float64", "readable", "writable"]
 
 _EXACT_INTEGERS = 1 << 53
 
@@ -52,3 +52,23 @@ def writable(values: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
     seconds in the middle of a night; copying them takes microseconds.
     """
     return np.require(values, dtype=dtype, requirements=["C", "W"])
+
+
+class _Unlocked:
+    """The memory of an array without its read-only flag."""
+
+    def __init__(self, values: NDArray[Any]) -> None:
+        interface = values.__array_interface__
+        address, _ = interface["data"]
+        self.__array_interface__ = {**interface, "data": (address, False)}
+        self.values = values
+
+
+def readable(values: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
+    """Return values as a contiguous array for compiled code that only reads it.
+
+    As `writable`, but a read-only array is not copied: a decoded chunk costs as much
+    to copy as to sum.
+    """
+    found = np.require(values, dtype=dtype, requirements=["C"])
+    return found if found.flags.writeable else np.asarray(_Unlocked(found))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stats.exact_input import as_float64, writable
+from stats.exact_input import as_float64, readable, writable
 from stats.summary import InvalidInput
 
 __all__ = ["check_block", "check_parent"]
@@ -61,7 +61,9 @@ def check_block(
 def _as_float(x: NDArray[Any]) -> NDArray[np.floating]:
     """Float32 stays, everything else becomes float64; no copy where none is needed."""
     if x.dtype == np.float32:
-        return writable(x, np.float32)
+        return readable(x, np.float32)
+    if x.dtype == np.float64:
+        return readable(x, np.float64)
     return as_float64(x, "GroupMoments.from_block")
 
 
