@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stats.exact_blocks import check_dtype, sum_cells
+from stats.exact_packed import pack_sum, unpack_sum
 from stats.limbs import SUM_UNIT, Limbs
 from stats.rounding import ratio
 from stats.summary import Incompatible, InvalidInput, digest, pack
@@ -183,6 +184,35 @@ class ExactSum:
         """Canonical bytes; `unpack` and `from_arrays` restore the sum."""
         return pack(self.to_arrays(), kind="ExactSum", version=self.state_version)
 
+    def packed(self) -> bytes:
+        """Return the shortest canonical bytes of one sum, at most 16 as a rule.
+
+        Raises
+        ------
+        InvalidInput
+            For a sum of several cells; those have `to_bytes`.
+        """
+        if self.shape != ():
+            raise InvalidInput(
+                f"ExactSum.packed: shape {self.shape}, expected (). "
+                "Use to_bytes for sums of several cells."
+            )
+        value = self.limbs.integers()[0] << (32 * self.limbs.base)
+        return pack_sum(value, self.special[0].tolist())
+
+    @classmethod
+    def from_packed(cls, data: bytes) -> Self:
+        """Restore what `packed` gave.
+
+        Raises
+        ------
+        InvalidInput
+            For other bytes.
+        """
+        value, counters = unpack_sum(data)
+        limbs = Limbs.canonical(_limbs(value), 0)
+        return cls((), limbs, np.array([counters], dtype=np.int64))
+
     def digest(self) -> str:
         """SHA-256 of the canonical bytes, hexadecimal."""
         return digest(self)
@@ -193,6 +223,15 @@ class ExactSum:
                 f"ExactSum.{verb}: shapes differ: {self.shape} and {other.shape}. "
                 "Build both with the same shape."
             )
+
+
+def _limbs(value: int) -> NDArray[np.int64]:
+    """Limbs of 32 bits of one integer, shape (1, K); the last one keeps the sign."""
+    words = value.bit_length() // 32 + 1
+    data = value.to_bytes(4 * words, "little", signed=True)
+    limbs = np.frombuffer(data, dtype="<u4").astype(np.int64)
+    limbs[-1] -= (limbs[-1] >> 31) << 32
+    return limbs[np.newaxis]
 
 
 @overload

@@ -15,11 +15,21 @@ from stats.lanes import LANES
 from stats.limbs import SUM_UNIT, Limbs
 from stats.summary import InvalidInput
 
-__all__ = ["check_dtype", "frozen", "pieces", "sum_cells", "warm"]
+__all__ = [
+    "PIECE",
+    "check_dtype",
+    "frozen",
+    "in_place",
+    "pieces",
+    "sum_cells",
+    "trimmed",
+    "warm",
+    "zeros",
+]
 
 # Values that are copied at a time where compiled code cannot read them in place: few
 # enough to stay in the cache.
-_PIECE = 1 << 16
+PIECE = 1 << 16
 # Cells of one compiled call: few enough for their limbs to stay in the cache.
 _CELLS = 512
 # Values of a cell from which on a contiguous cell is summed by itself.
@@ -57,19 +67,19 @@ def sum_cells(values: NDArray[Any], cells: int, special: NDArray[np.int64]) -> L
         return _sum_integers(values, cells)
     dtype = np.float64 if values.dtype.itemsize == 8 else np.float32
     if cells == 1:
-        limbs, bins = _zeros(1), np.zeros(BINS, dtype=np.int64)
+        limbs, bins = zeros(1), np.zeros(BINS, dtype=np.int64)
         for piece in pieces(values, dtype):
             add_flat(limbs[0], special[0], bins, piece, 0, piece.size)
-        return _trimmed(limbs)
+        return trimmed(limbs)
     table = values.reshape(values.size // cells, cells)
     add = _add_stretches if _along(table) else _add_table
     parts = []
     for begin in range(0, max(cells - LANES + 1, 1), _CELLS):
         last = cells - begin < _CELLS + LANES
         end = cells if last else begin + _CELLS
-        limbs = _zeros(end - begin)
+        limbs = zeros(end - begin)
         add(limbs, special[begin:end], table, begin, dtype)
-        parts.append(_trimmed(limbs))
+        parts.append(trimmed(limbs))
         if last:
             break
     return _side_by_side(parts)
@@ -88,15 +98,20 @@ def pieces(values: NDArray[Any], dtype: DTypeLike) -> Iterator[NDArray[Any]]:
     array, shape (n,)
         Read-only; the values themselves where they are contiguous, else copies.
     """
-    flags = values.flags
-    contiguous = flags.c_contiguous or flags.f_contiguous
-    if contiguous and flags.aligned and values.dtype == dtype:
+    if in_place(values, dtype):
         yield frozen(values.ravel(order="K"), dtype)
         return
     rows = values.reshape(1) if values.ndim == 0 else values
-    step = max(_PIECE * len(rows) // rows.size, 1)
+    step = max(PIECE * len(rows) // rows.size, 1)
     for start in range(0, len(rows), step):
         yield frozen(rows[start : start + step], dtype).ravel()
+
+
+def in_place(values: NDArray[Any], dtype: DTypeLike) -> bool:
+    """Whether compiled code reads the values where they are, in any order."""
+    flags = values.flags
+    contiguous = flags.c_contiguous or flags.f_contiguous
+    return bool(contiguous and flags.aligned and values.dtype == dtype)
 
 
 def frozen(values: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
@@ -111,11 +126,12 @@ def frozen(values: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
     return view
 
 
-def _zeros(cells: int) -> NDArray[np.int64]:
+def zeros(cells: int) -> NDArray[np.int64]:
+    """Limbs of cells to which nothing was added."""
     return np.zeros((cells, ALL_LIMBS), dtype=np.int64)
 
 
-def _trimmed(limbs: NDArray[np.int64]) -> Limbs:
+def trimmed(limbs: NDArray[np.int64]) -> Limbs:
     """Canonical form; only the limbs that are in use are carried."""
     used = np.flatnonzero(limbs.any(axis=0))
     first, end = (used[0], used[-1] + 1) if len(used) else (0, 0)
@@ -170,13 +186,13 @@ def _add_table(
     rows, width = table.shape
     cells = len(limbs)
     if cells < LANES:
-        step = max(_PIECE // cells, LANES) // LANES * LANES
+        step = max(PIECE // cells, LANES) // LANES * LANES
         for start in range(0, rows, step):
             _add_narrow(limbs, special, frozen(table[start : start + step], dtype))
     elif table.flags.c_contiguous and table.flags.aligned and table.dtype == dtype:
         add_columns(limbs, special, frozen(table, dtype).ravel(), width, begin)
     else:
-        step = max(_PIECE // cells, LANES)
+        step = max(PIECE // cells, LANES)
         columns = table[:, begin : begin + cells]
         for start in range(0, rows, step):
             x = frozen(columns[start : start + step], dtype).ravel()
@@ -191,7 +207,7 @@ def _add_narrow(
     period = LANES // int(np.gcd(cells, LANES))
     whole = rows - rows % period
     if whole:
-        wide = _zeros(period * cells)
+        wide = zeros(period * cells)
         counters = np.zeros((period * cells, 3), dtype=np.int64)
         add_columns(wide, counters, table[:whole].ravel(), period * cells, 0)
         limbs += wide.reshape(period, cells, ALL_LIMBS).sum(axis=0)
@@ -226,7 +242,7 @@ def _integer_parts(values: NDArray[Any], cells: int) -> Iterator[NDArray[Any]]:
         )
     else:
         tables = (values.reshape(values.size // cells, cells) for _ in range(1))
-    step = max(_PIECE // cells, 1)
+    step = max(PIECE // cells, 1)
     for table in tables:
         for start in range(0, len(table), step):
             yield table[start : start + step]

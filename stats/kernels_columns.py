@@ -16,7 +16,7 @@ from stats.kernels_sum import (
     BLOCK,
     HEADROOM,
     LARGEST,
-    add_passes,
+    add_clean,
     sigma,
 )
 from stats.lanes import LANES, bits, larger, load, prefetch, splat, store, value_at
@@ -82,7 +82,7 @@ def _alone(row, special, x, start, stop, width, column, scratch):  # type: ignor
         n += 1
     top = clean(column, 0, n, scratch, special) + HEADROOM
     if top <= LARGEST:
-        add_passes(row, scratch, n, top, ALL_PASSES)
+        add_clean(row, scratch, n, top, ALL_PASSES)
         return top
     for i in range(n):
         add_one(row, special, scratch[i])
@@ -103,12 +103,18 @@ def add_columns(limbs, special, x, width, begin):  # type: ignore[no-untyped-def
     width : int
     begin : int
         Column of the first cell; there are at least LANES cells.
+
+    Returns
+    -------
+    int
+        How many tiles of a column were copied out.
     """
     cells, rows = limbs.shape[0], x.size // width
     height = max(min(_TILE // cells, BLOCK), _MIN_ROWS)
     tops = np.empty(cells, dtype=np.int64)
     out = np.empty(4 * LANES, dtype=np.int64)
     column, scratch = np.empty(BLOCK), np.empty(BLOCK)
+    apart = 0
     for upper in range(0, rows, height):
         lower = min(upper + height, rows)
         for done in range(0, cells, LANES):
@@ -122,6 +128,7 @@ def add_columns(limbs, special, x, width, begin):  # type: ignore[no-untyped-def
                 c, top = cell + lane, tops[cell + lane]
                 bad = out[2 * LANES + lane] & _SIGN_AND_EXPONENT
                 if bad != 0 or out[3 * LANES + lane] & _SIZE != 0:
+                    apart += 1
                     tops[c] = _alone(
                         limbs[c],
                         special[c],
@@ -135,6 +142,7 @@ def add_columns(limbs, special, x, width, begin):  # type: ignore[no-untyped-def
                 else:
                     flush(limbs[c], out[lane], top)
                     flush(limbs[c], out[LANES + lane], max(top - 52, 1))
+    return apart
 
 
 @nb.njit(cache=True, nogil=True)

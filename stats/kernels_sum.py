@@ -34,6 +34,7 @@ __all__ = [
     "LARGEST",
     "RENEW",
     "add_block",
+    "add_clean",
     "add_flat",
     "add_passes",
     "add_rows",
@@ -161,11 +162,8 @@ def add_passes(row, rest, n, top, limit):  # type: ignore[no-untyped-def]  # com
     bool
         Nothing is left.
     """
-    if top == HEADROOM:
-        first, _ = _denormals(rest, 0, n)
-        flush(row, first, 1)
-        return True
     for _ in range(limit):
+        top = max(top, 1)
         low = max(top - 52, 1)
         first, second, _, left = _peel(rest, 0, n, rest, sigma(top), sigma(low))
         flush(row, first, top)
@@ -174,6 +172,15 @@ def add_passes(row, rest, n, top, limit):  # type: ignore[no-untyped-def]  # com
             return True
         top = low - 52
     return False
+
+
+@nb.njit(cache=True, nogil=True)
+def add_clean(row, rest, n, top, limit):  # type: ignore[no-untyped-def]  # compiled
+    """`add_passes` for values that nothing was taken from; denormals are faster."""
+    if top == HEADROOM:
+        flush(row, _denormals(rest, 0, n)[0], 1)
+        return True
+    return add_passes(row, rest, n, top, limit)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -201,17 +208,18 @@ def _extract(row, bins, scratch, x, start, stop, state):  # type: ignore[no-unty
     flush(row, first, top)
     flush(row, second, low)
     if rest & _SIZE != 0:
-        _finish(row, bins, scratch, stop - start, low - 52, state)
+        n = stop - start
+        if not add_passes(row, scratch, n, low - 52, _PASSES - 1):
+            _give_up(bins, scratch, n, state)
     return True
 
 
 @nb.njit(cache=True, nogil=True)
-def _finish(row, bins, rest, n, top, state):  # type: ignore[no-untyped-def]  # compiled
-    """Add a block of finite values; blocks like it go into bins when it is too wide."""
-    if not add_passes(row, rest, n, top, _PASSES):
-        fill_bins(bins, rest, 0, n)
-        state[1] = _WIDE
-        state[2] += 1
+def _give_up(bins, rest, n, state):  # type: ignore[no-untyped-def]  # compiled
+    """Put the rest of a block into bins, and blocks like it too."""
+    fill_bins(bins, rest, 0, n)
+    state[1] = _WIDE
+    state[2] += 1
 
 
 @nb.njit(cache=True, nogil=True)
@@ -239,7 +247,8 @@ def add_block(row, special, bins, scratch, x, start, stop, state):  # type: igno
         top = clean(x, start, stop, scratch, special) + HEADROOM
         if top <= LARGEST:
             state[0] = top
-            _finish(row, bins, scratch, n, top, state)
+            if not add_clean(row, scratch, n, top, _PASSES):
+                _give_up(bins, scratch, n, state)
         else:
             state[2] += 1
             fill_bins(bins, scratch, 0, n)

@@ -27,6 +27,7 @@ __all__ = [
     "bits",
     "fused",
     "larger",
+    "less",
     "load",
     "prefetch",
     "splat",
@@ -70,6 +71,13 @@ def _pointer(
     """Address of array[index]; no bounds are checked."""
     data = cgutils.create_struct_proxy(array_type)(context, builder, value=array).data
     return builder.gep(data, [index])
+
+
+def _call(builder: Any, result: Any, name: str, args: Any) -> Any:
+    """Call an intrinsic of LLVM."""
+    kind = ir.FunctionType(result, [arg.type for arg in args])
+    function = cgutils.get_or_insert_function(builder.module, kind, name)
+    return builder.call(function, args)
 
 
 _OPERATORS = {
@@ -175,8 +183,9 @@ def bits(_context, value):  # type: ignore[no-untyped-def]
 def fused(_context, a, b, c):  # type: ignore[no-untyped-def]
     """Lanes a * b + c, rounded once."""
 
-    def generate(_context, builder, _signature, args):  # type: ignore[no-untyped-def]
-        return builder.fma(*args)
+    def generate(context, builder, _signature, args):  # type: ignore[no-untyped-def]
+        wide = context.get_value_type(FLOATS)
+        return _call(builder, wide, f"llvm.fma.v{LANES}f64", args)
 
     return FLOATS(a, b, c), generate
 
@@ -191,18 +200,25 @@ def larger(_context, a, b):  # type: ignore[no-untyped-def]
     return INTEGERS(a, b), generate
 
 
+@_instruction
+def less(_context, a, b):  # type: ignore[no-untyped-def]
+    """All 64 bits set where the int64 a is less than b, none elsewhere."""
+
+    def generate(context, builder, _signature, args):  # type: ignore[no-untyped-def]
+        flags = builder.icmp_signed("<", *args)
+        return builder.sext(flags, context.get_value_type(INTEGERS))
+
+    return INTEGERS(a, b), generate
+
+
 def _reduction(name: str) -> Any:
     """Make a reduction of eight int64 to one."""
 
     @_instruction
     def act(_context, _value):  # type: ignore[no-untyped-def]
-        def generate(context, builder, _signature, args):  # type: ignore[no-untyped-def]
-            wide = context.get_value_type(INTEGERS)
-            kind = ir.FunctionType(ir.IntType(64), [wide])
-            function = cgutils.get_or_insert_function(
-                builder.module, kind, f"llvm.vector.reduce.{name}.v{LANES}i64"
-            )
-            return builder.call(function, args)
+        def generate(_context, builder, _signature, args):  # type: ignore[no-untyped-def]
+            full = f"llvm.vector.reduce.{name}.v{LANES}i64"
+            return _call(builder, ir.IntType(64), full, args)
 
         return nb.int64(INTEGERS), generate
 
@@ -220,13 +236,9 @@ def prefetch(_context, array, _index):  # type: ignore[no-untyped-def]
     def generate(context, builder, _signature, args):  # type: ignore[no-untyped-def]
         at = _pointer(context, builder, array, *args)
         word = ir.IntType(32)
-        byte = ir.IntType(8).as_pointer()
-        kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
-        function = cgutils.get_or_insert_function(
-            builder.module, kind, "llvm.prefetch.p0"
-        )
-        how = [ir.Constant(word, k) for k in (0, 3, 1)]
-        builder.call(function, [builder.bitcast(at, byte), *how])
+        where = builder.bitcast(at, ir.IntType(8).as_pointer())
+        how = [ir.Constant(word, k) for k in (0, 3, 1)]  # to read, all caches, data
+        _call(builder, ir.VoidType(), "llvm.prefetch.p0", [where, *how])
         return context.get_dummy_value()
 
     return nb.void(array, nb.intp), generate

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stats import exact_blocks, kernels, kernels_quantiles, moment_block
+from stats import exact_blocks, exact_dot, kernels, kernels_quantiles, moment_block
 
 __all__ = ["warm"]
 
@@ -14,5 +14,6 @@ def warm() -> None:
     """
     kernels.warm()
     exact_blocks.warm()
+    exact_dot.warm()
     moment_block.warm()
     kernels_quantiles.warm()

@@ -154,6 +154,20 @@ def test_passes_to_the_last_bit_need_no_bins(name):
     same_bytes(by_value(x[: x.size // BLOCK * BLOCK]), cell.sum())
 
 
+@pytest.mark.parametrize("level", [1, 2, 3, 4])
+def test_levels_end_well_at_the_smallest_value_from_any_height(level):
+    """The exponent of the last σ must not fall below that of the smallest value."""
+    scratch = np.empty(BLOCK)
+    for exponent in range(-1074, -1074 + 4 * 104):
+        x = frozen(np.resize([np.ldexp(1.0, exponent), 3 * _TINY], 16), np.float64)
+        cell, state = Cell(), np.array([exponent + 1077, level, 0])
+        state[0] = max(state[0], HEADROOM)
+        row, special = cell.limbs[0], cell.special[0]
+        add_block(row, special, cell.bins, scratch, x, 0, x.size, state)
+        flush_bins(row, cell.bins)
+        same_bytes(by_value(x), cell.sum())
+
+
 @pytest.mark.parametrize("n", [0, 1, 7, 8, 9, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK])
 def test_blocks_end_where_the_array_ends(n):
     x = np.random.default_rng(n).normal(size=n)
