@@ -1,4 +1,4 @@
-"""The command line: demo, ingest, nightly, status.
+"""The command line: demo, ingest, nightly, status, summarize.
 
 Heavy imports happen inside the commands, so that help and typing errors are instant.
 """
@@ -200,3 +200,57 @@ def status(home: Home = Path("data"), *, json: Json = False) -> None:
 
     with Console(json=json, progress=False) as console:
         console.status(home_status(home))
+
+
+@app.command()
+def summarize(
+    array: Annotated[
+        str, typer.Argument(help="Zarr array of agents x times x features.")
+    ],
+    *,
+    path: Annotated[
+        str, typer.Option(help="Of the array, where ARRAY is a group or a repository.")
+    ] = "",
+    groups: Annotated[
+        str | None,
+        typer.Option(
+            help="Label of each agent: an array beside the data (team), a .npy file, "
+            "or file.parquet:column. Without, all agents are one group."
+        ),
+    ] = None,
+    statistic: Annotated[
+        str, typer.Option(help="moments, spread (no covariances), or quantiles.")
+    ] = "moments",
+    threads: Annotated[int, typer.Option(help="Chunks worked on at once.")] = 1,
+    memory_limit: Annotated[
+        str | None,
+        typer.Option(help="Refuse before reading if more is predicted: 2GB."),
+    ] = None,
+    missing: Annotated[
+        str | None, typer.Option(help="A chunk that is not stored: refuse or fill.")
+    ] = None,
+    snapshot: Annotated[
+        str | None,
+        typer.Option(help="Of an Icechunk repository; the newest if absent."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Empty folder for summary.zarr and summary.json."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Summarise any grouped zarr array, exactly, in one pass and bounded memory.
+
+    Prints count, mean with its interval, standard deviation and extremes of every group
+    and feature.  Agents sorted by group need the least memory.
+    """
+    from flows.console import Console  # noqa: PLC0415
+    from flows.summarize import SummarizeParameters, summarize_here  # noqa: PLC0415
+
+    with Console(json=json) as console:
+        given = {
+            "array": array, "path": path, "groups": groups, "statistic": statistic,
+            "threads": threads, "memory_limit": memory_limit, "missing": missing,
+            "snapshot": snapshot, "output": output,
+        }  # fmt: skip
+        console.summarized(summarize_here(SummarizeParameters.model_validate(given)))

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import rich.box
 import rich.console
 from pydantic import ValidationError
 from rich.markup import escape
@@ -25,6 +26,7 @@ from rich.table import Table
 
 from flows.demo import DemoOutcome
 from flows.nightly import NightOutcome
+from flows.summarize import SummarizeOutcome
 from storage.ingest import IngestReport
 from tasks.plan import VerdictFailed
 from tasks.progress import watch_progress
@@ -33,6 +35,7 @@ __all__ = ["Console"]
 
 _FAILED_VERDICT = 1
 _FAILED_RUN = 2
+_ROWS_SHOWN = 40
 
 
 class Console:
@@ -165,6 +168,37 @@ class Console:
                 f"{entry['reason']}: {escape(entry['what'])}"
             )
 
+    def summarized(self, outcome: SummarizeOutcome) -> None:
+        """Print the statistics of an array, and what they took."""
+        if self._json:
+            self._print_json(outcome.model_dump(mode="json"))
+            return
+        shown = outcome.rows[:_ROWS_SHOWN]
+        if shown:
+            table = Table(*shown[0], box=rich.box.SIMPLE_HEAD, pad_edge=False)
+            for row in shown:
+                table.add_row(*(_cell(value) for value in row.values()))
+            # Figures are never cut: a narrow terminal wraps the line.
+            wide = rich.console.Console(
+                highlight=False, width=max(self._out.width, 140)
+            )
+            wide.print(table)
+        if outcome.rows_in_all > len(shown):
+            self._out.print(
+                f"{len(shown)} of {outcome.rows_in_all:,} rows; --output keeps all."
+            )
+        facts = outcome.facts
+        self._out.print(
+            f"{facts['agents']:,} agents x {facts['times']} times x "
+            f"{facts['features']} features in {facts['chunks']:,} chunks, "
+            f"{escape(facts['codec'])}; {facts['nanoseconds_per_row']:g} ns of a "
+            f"processor per row; memory {facts['memory_peak'] / 1e6:,.0f} MB at most, "
+            f"{facts['memory_predicted'] / 1e6:,.0f} MB predicted; "
+            f"digest {facts['digest'][:12]}"
+        )
+        for path in outcome.written:
+            self._out.print(f"Written: {path}", soft_wrap=True)
+
     def _advance(self, step: str, done: int, total: int) -> None:
         if self._bars is None:  # pragma: no cover - only watched when there are bars
             return
@@ -182,3 +216,12 @@ class Console:
 
     def _print_json(self, value: dict[str, Any]) -> None:
         sys.stdout.write(json_format.dumps(value, ensure_ascii=False) + "\n")
+
+
+def _cell(value: object) -> str:
+    """Write one value of a table."""
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.5g}"
+    return f"{value:,}" if isinstance(value, int) else escape(str(value))

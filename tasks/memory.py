@@ -25,8 +25,9 @@ __all__ = [
     "predict",
 ]
 
-# Allocator rounding and fragmentation on top of what is counted, measured.
-_SLACK = 0.15
+# Allocator rounding and fragmentation on top of what is counted, measured; and stacks
+# and arenas of threads.
+_SLACK, _SLACK_FIXED = 0.15, 16 * 2**20
 # A merge of n holds log2(n) half-done states, its two sides padded, and their sum.
 _MERGE_STATES = 8
 
@@ -133,7 +134,7 @@ def predict(
         "states": (waiting + merging) * found.state,
         "result": 2 * n_groups * found.state,
     }
-    slack = int(_SLACK * sum(counted.values()))
+    slack = _SLACK_FIXED + int(_SLACK * sum(counted.values()))
     parts = {"process": found.process, **counted, "slack": slack}
     return Prediction(sum(parts.values()), parts)
 
