@@ -31,14 +31,31 @@ class Extremes:
     maximum: NDArray[np.float64]
 
     @classmethod
-    def merge(cls, items: Sequence[Self], counts: Sequence[NDArray[np.int64]]) -> Self:
-        """Fold many of one shape; `counts` (g, d) tell unknown from nothing seen."""
-        minimum = np.fmin.reduce([item.minimum for item in items])
-        maximum = np.fmax.reduce([item.maximum for item in items])
-        for item, count in zip(items, counts, strict=True):
-            seen = count > 0
-            minimum[seen & np.isnan(item.minimum)] = np.nan
-            maximum[seen & np.isnan(item.maximum)] = np.nan
+    def join(
+        cls,
+        items: Sequence[Self],
+        counts: Sequence[NDArray[np.int64]],
+        parents: Sequence[NDArray[np.int64]],
+        n_parents: int,
+    ) -> Self:
+        """Fold groups: group i of item k goes to ``parents[k][i]``; -1 drops it.
+
+        `counts` (g, d) tell unknown from nothing seen.
+        """
+        shape = (n_parents, items[0].minimum.shape[1])
+        minimum, maximum = np.full(shape, np.nan), np.full(shape, np.nan)
+        unknown_low, unknown_high = np.zeros(shape, bool), np.zeros(shape, bool)
+        for item, count, parent in zip(items, counts, parents, strict=True):
+            kept = parent >= 0
+            to, seen = parent[kept], count[kept] > 0
+            for fold, out, values, unknown in (
+                (np.fmin, minimum, item.minimum[kept], unknown_low),
+                (np.fmax, maximum, item.maximum[kept], unknown_high),
+            ):
+                fold.at(out, to, values)
+                np.logical_or.at(unknown, to, seen & np.isnan(values))
+        minimum[unknown_low] = np.nan
+        maximum[unknown_high] = np.nan
         return cls(minimum, maximum)
 
     def subtract(self, other: Self, other_count: NDArray[np.int64]) -> Self:
@@ -49,21 +66,6 @@ class Extremes:
         return type(self)(
             np.where(low, self.minimum, np.nan), np.where(high, self.maximum, np.nan)
         )
-
-    def rollup(
-        self, count: NDArray[np.int64], parent: NDArray[np.int64], n_parents: int
-    ) -> Self:
-        """Fold groups into parents; -1 drops a group."""
-        kept = parent >= 0
-        to, seen = parent[kept], count[kept] > 0
-        folded = []
-        for fold, values in ((np.fmin, self.minimum), (np.fmax, self.maximum)):
-            out = np.full((n_parents, values.shape[1]), np.nan)
-            fold.at(out, to, values[kept])
-            group, feature = np.nonzero(seen & np.isnan(values[kept]))
-            out[to[group], feature] = np.nan
-            folded.append(out)
-        return type(self)(*folded)
 
     def take(self, index: NDArray[np.int64]) -> Self:
         """Return the groups at `index`."""

@@ -22,6 +22,7 @@ __all__ = [
     "exponent_range",
     "parts",
     "scatter_rows",
+    "scatter_words",
     "warm",
 ]
 
@@ -183,6 +184,36 @@ def carry(limbs, words):  # type: ignore[no-untyped-def]  # compiled
 
 
 @nb.njit(cache=True, nogil=True)
+def scatter_words(out, index, words, inner, first, sign):  # type: ignore[no-untyped-def]  # compiled
+    """Add or subtract groups of cells of words, each group where `index` says.
+
+    Parameters
+    ----------
+    out : int64 array, shape (m * inner, K), changed in place
+    index : int64 array, shape (n,)
+        A negative index drops the group.
+    words : uint32 array, shape (n * inner, k)
+        Two's complement.
+    inner : int
+        Cells of a group.
+    first : int
+        Limb of `out` that the first word belongs to.
+    sign : int
+        1 or -1.
+    """
+    k = words.shape[1]
+    for i in range(index.size):
+        if index[i] < 0:
+            continue
+        for c in range(inner):
+            row, cell = index[i] * inner + c, i * inner + c
+            for w in range(k - 1):
+                out[row, first + w] += sign * np.int64(words[cell, w])
+            top = np.int64(np.int32(words[cell, k - 1]))
+            out[row, first + k - 1] += sign * top
+
+
+@nb.njit(cache=True, nogil=True)
 def scatter_rows(out, index, rows):  # type: ignore[no-untyped-def]  # compiled
     """Add `rows[i]` into `out[index[i]]`; a negative index drops the row.
 
@@ -207,3 +238,4 @@ def warm() -> None:
     add_values(flat, 0, np.zeros((1, 3), dtype=np.int64), ones)
     carry(flat, np.zeros((1, 202), dtype=np.uint32))
     scatter_rows(flat, groups, flat.copy())
+    scatter_words(flat, groups, np.zeros((1, 1), dtype=np.uint32), 1, 0, 1)

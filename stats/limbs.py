@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stats.kernels import carry, scatter_rows
+from stats.exact_input import writable
+from stats.kernels import carry, scatter_rows, scatter_words
 
-__all__ = ["PRODUCT_UNIT", "SUM_UNIT", "Limbs"]
+__all__ = ["PRODUCT_UNIT", "SUM_UNIT", "Limbs", "join_counts"]
 
 # Exponent of two of bit 0 of grid limb 0, for sums and for sums of products.
 SUM_UNIT = -1074
@@ -70,43 +71,47 @@ class Limbs:
     @staticmethod
     def add(items: Sequence[Limbs], signs: Sequence[int] | None = None) -> Limbs:
         """Add many arrays cell by cell; `signs` of -1 subtract."""
-        wanted = [item for item in items if item.words.shape[1]]
-        if not wanted:
-            return Limbs.zeros(items[0].cells)
+        cells = items[0].cells
+        place = np.arange(cells, dtype=np.int64)
+        return Limbs.join(items, [place] * len(items), cells, 1, signs)
+
+    @staticmethod
+    def join(
+        items: Sequence[Limbs],
+        parents: Sequence[NDArray[np.int64]],
+        n_parents: int,
+        inner: int,
+        signs: Sequence[int] | None = None,
+    ) -> Limbs:
+        """Add groups of `inner` cells: group i of item k goes to ``parents[k][i]``.
+
+        A parent of -1 drops the group; `signs` of -1 subtract an item.
+        """
+        wanted = [item for item in items if item.words.size]
+        if not wanted or not n_parents:
+            return Limbs.zeros(n_parents * inner)
         base = min(item.base for item in wanted)
         k = max(item.base + item.words.shape[1] for item in wanted) - base
-        total = np.zeros((items[0].cells, k), dtype=np.int64)
+        total = np.zeros((n_parents * inner, k), dtype=np.int64)
         for i, item in enumerate(items):
-            if not item.words.shape[1]:
-                continue
-            start, end = item.base - base, item.base - base + item.words.shape[1]
-            change = np.add if signs is None or signs[i] > 0 else np.subtract
-            low, top = total[:, start : end - 1], total[:, end - 1 : end]
-            change(low, item.words[:, :-1], out=low)
-            change(top, item.words[:, -1:].view(np.int32), out=top)
+            if item.words.size:
+                sign = 1 if signs is None else signs[i]
+                first = item.base - base
+                scatter_words(total, parents[i], item.words, inner, first, sign)
         return Limbs.canonical(total, base)
-
-    def _limbs(self) -> NDArray[np.int64]:
-        """Signed limbs, (cells, K)."""
-        limbs = self.words.astype(np.int64)
-        limbs[:, -1:] = self.words[:, -1:].view(np.int32)
-        return limbs
 
     def rollup(self, parent: NDArray[np.int64], n_parents: int, inner: int) -> Limbs:
         """Add up groups of `inner` cells each; a parent of -1 drops the group."""
-        k = self.words.shape[1]
-        out = np.zeros((n_parents, inner * k), dtype=np.int64)
-        if k and len(parent):
-            scatter_rows(out, parent, self._limbs().reshape(len(parent), inner * k))
-        return Limbs.canonical(out.reshape(n_parents * inner, k), self.base)
+        return Limbs.join([self], [parent], n_parents, inner)
 
     def take(self, index: NDArray[np.int64], inner: int) -> Limbs:
         """Return groups of `inner` cells at `index`."""
         k = self.words.shape[1]
         if not inner or not k:
             return Limbs.zeros(len(index) * inner)
-        groups = self._limbs().reshape(self.cells // inner, inner, k)[index]
-        return Limbs.canonical(groups.reshape(len(index) * inner, k), self.base)
+        groups = self.words.reshape(self.cells // inner, inner, k)[index]
+        found = Limbs(groups.reshape(len(index) * inner, k), self.base)
+        return Limbs.add([found])
 
     def integers(self) -> list[int]:
         """Value of every cell in units of 2^(32 base) of the grid."""
@@ -126,3 +131,18 @@ class Limbs:
         """Restore what `to_arrays` gave."""
         words = np.ascontiguousarray(arrays[name], dtype=np.uint32)
         return cls(words, int(arrays[f"{name}_base"]))
+
+
+def join_counts(
+    arrays: Sequence[NDArray[np.int64]],
+    parents: Sequence[NDArray[np.int64]],
+    n_groups: int,
+) -> NDArray[np.int64]:
+    """Add up counters of groups, as `Limbs.join` does sums."""
+    out = np.zeros((n_groups, *arrays[0].shape[1:]), dtype=np.int64)
+    flat = out.reshape(n_groups, -1) if n_groups else out.reshape(0, 0)
+    for array, parent in zip(arrays, parents, strict=True):
+        if array.size and n_groups:
+            rows = np.ascontiguousarray(array).reshape(len(array), -1)
+            scatter_rows(flat, parent, writable(rows, np.int64))
+    return out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stats.extremes import Extremes
-from stats.limbs import Limbs
+from stats.limbs import Limbs, join_counts
 from stats.moment_block import sum_block
 from stats.moment_input import check_block, check_parent
 from stats.moment_results import MomentResults
@@ -121,16 +121,52 @@ class GroupMoments(MomentResults):
         many = list(items)
         for item in many[1:]:
             many[0]._fits(item, "merge")
-        first = many[0]
+        place = np.arange(many[0].n_groups, dtype=np.int64)
+        return cls.join(many, [place] * len(many), many[0].n_groups)
+
+    @classmethod
+    def join(
+        cls, items: Sequence[Self], parents: Sequence[NDArray[np.int64]], n_groups: int
+    ) -> Self:
+        """Add up groups of many: group i of item k goes to ``parents[k][i]``.
+
+        What `rollup` of each and a merge would give, without the padded states.
+
+        Parameters
+        ----------
+        items : sequence of GroupMoments
+            Of the same features and kind.
+        parents : sequence of int64 arrays
+            One entry in [-1, n_groups) per group; -1 leaves a group out.
+        n_groups : int
+            Of the result.
+
+        Raises
+        ------
+        Incompatible
+            When features or kinds differ.
+        """
+        first = items[0]
+        for item in items[1:]:
+            first._fits(item, "join", groups=False)
+        d, pairs = first.d, first.pairs
+        wide, inner = _widths(d, pairs)
+
+        def limbs(name: str, cells: int) -> Limbs:
+            parts = [getattr(item, name) for item in items]
+            return Limbs.join(parts, parents, n_groups, cells)
+
         return cls(
-            first.pairs,
-            np.sum([m.pair_count for m in many], axis=0),
-            Limbs.add([m.sums for m in many]),
-            Limbs.add([m.products for m in many]),
-            Limbs.add([m.gaps for m in many]),
-            Limbs.add([m.squares for m in many]),
-            np.sum([m.infinite_signs for m in many], axis=0),
-            Extremes.merge([m.range for m in many], [m.count for m in many]),
+            pairs,
+            join_counts([item.pair_count for item in items], parents, n_groups),
+            limbs("sums", d),
+            limbs("products", wide),
+            limbs("gaps", inner),
+            limbs("squares", inner),
+            join_counts([item.infinite_signs for item in items], parents, n_groups),
+            Extremes.join(
+                [m.range for m in items], [m.count for m in items], parents, n_groups
+            ),
         )
 
     def subtract(self, other: Self) -> Self:
@@ -172,22 +208,7 @@ class GroupMoments(MomentResults):
             When `parent` has another length or names a group out of range.
         """
         to = check_parent(parent, self.n_groups, n_parents)
-        wide, inner = _widths(self.d, self.pairs)
-        kept = to >= 0
-        counts = np.zeros((n_parents, *self.pair_count.shape[1:]), dtype=np.int64)
-        signs = np.zeros((n_parents, self.d, 2), dtype=np.int64)
-        np.add.at(counts, to[kept], self.pair_count[kept])
-        np.add.at(signs, to[kept], self.infinite_signs[kept])
-        return type(self)(
-            self.pairs,
-            counts,
-            self.sums.rollup(to, n_parents, self.d),
-            self.products.rollup(to, n_parents, wide),
-            self.gaps.rollup(to, n_parents, inner),
-            self.squares.rollup(to, n_parents, inner),
-            signs,
-            self.range.rollup(self.count, to, n_parents),
-        )
+        return self.join([self], [to], n_parents)
 
     def take(self, indices: NDArray[np.integer]) -> Self:
         """Return the groups at `indices`, in that order; repeats are allowed."""
@@ -248,10 +269,10 @@ class GroupMoments(MomentResults):
         """SHA-256 of the canonical state, hexadecimal."""
         return digest(self)
 
-    def _fits(self, other: Self, verb: str) -> None:
+    def _fits(self, other: Self, verb: str, *, groups: bool = True) -> None:
         mine = (self.n_groups, self.d, self.pairs)
         theirs = (other.n_groups, other.d, other.pairs)
-        if mine != theirs:
+        if mine[1:] != theirs[1:] or (groups and mine != theirs):
             raise Incompatible(
                 f"GroupMoments.{verb}: (groups, features, pairs) differ: {mine} and "
                 f"{theirs}. Build both from the same groups and feature axis."

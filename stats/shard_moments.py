@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -132,6 +132,18 @@ class ShardMoments:
     def _merge_many(cls, items: Iterable[Self]) -> Self:
         many = list(items)
         return cls(*(merge_all([getattr(m, part) for m in many]) for part in _PARTS))
+
+    @classmethod
+    def join(
+        cls, items: Sequence[Self], parents: Sequence[NDArray[np.int64]], n_groups: int
+    ) -> Self:
+        """Add up teams of many: team i of item k goes to ``parents[k][i]``."""
+        return cls(
+            *(
+                GroupMoments.join([getattr(m, part) for m in items], parents, n_groups)
+                for part in _PARTS
+            )
+        )
 
     def rollup(self, parent: NDArray[np.int64], n_parents: int) -> Self:
         """Add up teams: team i goes to `parent[i]`; -1 leaves it out."""

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Generic, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from stats.labelled import G
+from stats.labelled import G, join
 from stats.summary import InvalidInput, pack
 
 __all__ = ["SparseGroups", "touched_groups"]
@@ -57,8 +57,8 @@ class SparseGroups(Generic[G]):
     Notes
     -----
     A chunk of agents that are sorted by team touches a few teams of thousands: its
-    state has the size of those few.  A merge aligns both sides to the union of their
-    numbers with `rollup`, so every law of the inner class carries over.  `Labelled` is
+    state has the size of those few.  A merge adds every group where the union
+    of numbers has it, so every law of the inner class carries over.  `Labelled` is
     the same for groups with names.
 
     Raises
@@ -125,21 +125,10 @@ class SparseGroups(Generic[G]):
 
     @classmethod
     def _merge_many(cls, items: Iterable[Self]) -> Self:
-        """Merge halves, and halves of those: states are padded to what they meet only.
-
-        All at once, each would be padded to the union of all; halves first, few
-        half-done states are held at any time.
-        """
         many = list(items)
-        if len(many) == 1:
-            return many[0]
-        half = len(many) // 2
-        return cls._pair(cls._merge_many(many[:half]), cls._merge_many(many[half:]))
-
-    @classmethod
-    def _pair(cls, one: Self, two: Self) -> Self:
-        ids = np.union1d(one.ids, two.ids)
-        return cls(ids, one._align(ids).merge(two._align(ids)))
+        ids = np.unique(np.concatenate([item.ids for item in many]))
+        parents = [np.searchsorted(ids, item.ids) for item in many]
+        return cls(ids, join([item.groups for item in many], parents, len(ids)))
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """State of the groups plus ``ids``."""
