@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -41,8 +41,8 @@ def agent_sums(
     only and never on which other agents share the block.
     """
     agents, _, d = values.shape
-    count = np.zeros((agents, d))
-    total = np.zeros((agents, d))
+    count = np.empty((agents, d))
+    total = np.empty((agents, d))
     # numba knows no float16.
     x = values.astype(np.float32) if values.dtype == np.float16 else values
     add_steps(x, count, total)
@@ -193,6 +193,15 @@ class ClusteredMoments:
     def _merge_many(cls, items: Iterable[Self]) -> Self:
         many = list(items)
         return cls(*(merge_all([getattr(m, part) for m in many]) for part in _PARTS))
+
+    @classmethod
+    def join(
+        cls, items: Sequence[Self], parents: Sequence[NDArray[np.int64]], n_groups: int
+    ) -> Self:
+        """Add up groups of many: group i of item k goes to ``parents[k][i]``."""
+        rows = GroupMoments.join([m.rows for m in items], parents, n_groups)
+        clusters = GroupMoments.join([m.clusters for m in items], parents, n_groups)
+        return cls(rows, clusters)
 
     def rollup(self, parent: NDArray[np.int64], n_parents: int) -> Self:
         """Add up groups: group i goes to `parent[i]`; -1 leaves it out."""

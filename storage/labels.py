@@ -26,7 +26,8 @@ def read_labels(place: str, url: str, path: str, snapshot: str | None) -> NDArra
     Parameters
     ----------
     place : str
-        The name of an array beside the data (``team``); or a file ``.npy``; or a column
+        The name of an array beside the data (``team``), whose numbers are places in
+        ``team_name`` where that is beside it too; or a file ``.npy``; or a column
         of a table, ``file.parquet:column`` or ``file.csv:column``; or the folder of a
         zarr array.
     url, path, snapshot : str
@@ -53,7 +54,7 @@ def read_labels(place: str, url: str, path: str, snapshot: str | None) -> NDArra
         elif Path(place).suffix == ".npy":
             found = np.load(place, allow_pickle=False)
         elif "/" not in place and not Path(place).exists():
-            found = _zarr(*_beside(url, path, place), snapshot)
+            found = _named(url, path, place, snapshot)
         else:
             found = _zarr(place, "", None)
     except FileNotFoundError as error:
@@ -86,6 +87,21 @@ def axis_labels(url: str, path: str, snapshot: str | None, length: int) -> list[
             if found.shape == (length,):
                 return [str(value) for value in found]
     return [str(i) for i in range(length)]
+
+
+def _named(url: str, path: str, name: str, snapshot: str | None) -> NDArray[Any]:
+    """Labels beside the data; numbers become names where there is a list of them."""
+    found = _zarr(*_beside(url, path, name), snapshot)
+    place = _beside(url, path, f"{name}_name")
+    if found.dtype.kind not in "iu" or not _exists(*place, snapshot):
+        return found
+    names = _zarr(*place, snapshot)
+    if found.size and int(found.max()) >= len(names):
+        raise Corrupt(
+            f"labels {name}: the largest number is {found.max()}, there are "
+            f"{len(names)} in {name}_name. Write both again."
+        )
+    return np.where(found < 0, "", np.append(names, "")[np.maximum(found, -1)])
 
 
 def _beside(url: str, path: str, name: str) -> tuple[str, str]:

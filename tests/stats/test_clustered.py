@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stats.clustered import ClusteredMoments, agent_sums
 from stats.shard_moments import ShardMoments
-from stats.summary import InvalidInput
+from stats.summary import InvalidInput, merge_all
 from stats.transforms import Transforms
 from tests.laws import check_laws, same_bytes
 from tests.strategies import values
@@ -60,6 +60,17 @@ def test_parts_are_those_of_a_shard(blocks):
     same_bytes(shard.clusters, found.clusters)
     for one, two in zip(shard.mean_interval(), found.mean_interval(), strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+@given(agent_blocks(), st.data())
+def test_joining_is_rolling_up_and_merging(blocks, data):
+    states = [build(block) for block in blocks]
+    parent = st.lists(
+        st.integers(-1, 3), min_size=blocks[0][2], max_size=blocks[0][2]
+    ).map(lambda drawn: np.array(drawn, dtype=np.int64))
+    parents = [data.draw(parent) for _ in states]
+    rolled = [s.rollup(to, 4) for s, to in zip(states, parents, strict=True)]
+    same_bytes(merge_all(rolled), ClusteredMoments.join(states, parents, 4))
 
 
 def naive(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

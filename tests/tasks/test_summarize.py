@@ -219,4 +219,5 @@ def test_a_shard_of_a_store_is_an_array_like_any_other(tmp_path: Path) -> None:
     for code in range(len(shard.team_names)):
         own = n[shard.team == code].sum(axis=(0, 1))
         assert found.table["n"][code].values.tolist() == own.tolist()
+    assert found.table["group"].values.tolist() == shard.team_names.tolist()
     assert found.facts["snapshot"] == store.snapshot
