@@ -25,6 +25,8 @@ _N = 2 * BLOCK + 5
 _RNG = np.random.default_rng(31)
 _NORMAL = _RNG.normal(size=_N)
 _OTHER = _RNG.normal(size=_N)
+# All bits set: the product of two has 106 bits.
+_FULL = np.full(_N, 2 - 2.0**-52)
 
 
 def _wide(exponent: int) -> NDArray[np.float64]:
@@ -69,16 +71,8 @@ CLASSES: dict[str, tuple[NDArray[np.floating], NDArray[np.floating], int]] = {
     ),
     "zeros by the smallest": (np.zeros(_N), np.full(_N, _TINY), 0),
     "zeros by the largest": (-np.zeros(_N), np.full(_N, _MAX), 0),
-    "last exact error": (
-        np.full(_N, 2.0**-484 * (1 + 2.0**-52)),
-        np.full(_N, 2.0**-485 * (1 + 2.0**-52)),
-        0,
-    ),
-    "first inexact error": (
-        np.full(_N, 2.0**-485 * (1 + 2.0**-52)),
-        np.full(_N, 2.0**-485 * (1 + 2.0**-52)),
-        2,
-    ),
+    "last exact errors": (_FULL * 2.0**-484, _FULL * 2.0**-486, 0),
+    "first inexact errors": (_FULL * 2.0**-485, _FULL * 2.0**-486, 2),
 }
 
 
