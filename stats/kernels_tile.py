@@ -50,14 +50,14 @@ __all__ = [
 # Exponent of two of the grid that columns of |y| < 1 lie on.
 UNIT = -43
 # Rows of a tile: a lane of the product loop takes at most 256.
-ROWS = 512
+ROWS = 1024
 WORDS = ROWS // 64
 # Binades that a split moves the low part up by.
 SPLIT = -UNIT
 # Exponents of columns that a tile can hold: powers of two in the normal range.
 LOWEST, HIGHEST = -900, 1000
 # More values off the grid than this split their column.
-FEW = 4
+FEW = 8
 
 _SIGMA = 1.5 * 2.0 ** (52 + UNIT)
 _SIZE = np.int64((1 << 63) - 1)
