@@ -23,7 +23,7 @@ from tests.bench.options import Options
 from tests.bench.timing import ROOT, commit, machine
 
 SECTIONS = (
-    "sums", "readers", "passes", "peers", "accuracy", "growth", "overhead", "memory",
+    "sums", "kernels", "readers", "passes", "peers", "accuracy", "growth", "overhead", "memory",
     "night", "quantiles",
 )  # fmt: skip
 PEERS = ("duckdb", "polars", "flox", "scikit-learn")
