@@ -7,6 +7,8 @@ made up for it, in the process that will do the work.
 
 from __future__ import annotations
 
+import heapq
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
@@ -28,8 +30,6 @@ __all__ = [
 # Allocator rounding and fragmentation on top of what is counted, measured; and stacks
 # and arenas of threads.
 _SLACK, _SLACK_FIXED = 0.15, 16 * 2**20
-# A merge of n holds log2(n) half-done states, its two sides padded, and their sum.
-_MERGE_STATES = 8
 
 
 class MemoryLimit(RuntimeError):
@@ -118,25 +118,36 @@ def predict(
     """
     chunk = source.chunk_bytes
     waiting = sum(
-        sum(sorted(level, reverse=True)[: split_every + threads])
-        for level in touched[:-1]
+        sum(heapq.nlargest(split_every + threads, level)) for level in touched[:-1]
     )
     largest = max(touched[0])
-    merging = _MERGE_STATES * max(
-        (sum(sorted(level, reverse=True)[:threads]) for level in touched[1:]),
-        default=0,
-    )
     counted = {
         # The most that codecs add to what cannot be compressed.
         "stored chunks": threads * (chunk + chunk // 100 + 65_536),
         "decoded chunks": threads * chunk * source.copies,
         "scratch": threads * (found.scratch + 3 * largest * found.state),
-        "states": (waiting + merging) * found.state,
+        "states": waiting * found.state,
+        "merges": _merging(touched, found, threads, split_every),
         "result": 2 * n_groups * found.state,
     }
     slack = _SLACK_FIXED + int(_SLACK * sum(counted.values()))
     parts = {"process": found.process, **counted, "slack": slack}
     return Prediction(sum(parts.values()), parts)
+
+
+def _merging(
+    touched: Sequence[Sequence[int]], found: Probe, threads: int, split_every: int
+) -> int:
+    """Most bytes that merges take beside what they merge, one per thread at once."""
+    most = 0
+    for below, level in itertools.pairwise(touched):
+        costs = [
+            found.merge_in * sum(below[i * split_every : (i + 1) * split_every])
+            + found.merge_out * groups
+            for i, groups in enumerate(level)
+        ]
+        most = max(most, sum(heapq.nlargest(threads, costs)))
+    return most
 
 
 def allowed_bytes(limit: int | str | None, client: Client | None) -> int:

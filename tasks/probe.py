@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import functools
 import sys
 import threading
 import tracemalloc
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,10 +19,13 @@ from distributed import Client
 from numpy.typing import NDArray
 
 from stats.labelled import Grouped
+from stats.sparse_groups import SparseGroups
+from stats.summary import merge_all
 
 __all__ = ["Probe", "Summarize", "peak_memory", "probe", "probe_where_it_runs"]
 
 _PROBE_AGENTS = (32, 64)
+_PROBE_GROUPS = 8
 _SMALLEST, _LARGEST = -9.0, 9.0
 _LOCK = threading.Lock()
 
@@ -46,11 +52,16 @@ class Probe:
         Bytes of the summary of one group.
     scratch : int
         Most bytes held while one chunk is summarised, beside the chunk.
+    merge_in, merge_out : int
+        Most bytes held by a merge, beside what it merges: for each group of its inputs
+        and for each group of its result.
     """
 
     process: int
     state: int
     scratch: int
+    merge_in: int = 0
+    merge_out: int = 0
 
 
 def probe(summarize: Summarize, chunk_shape: tuple[int, ...], dtype: str) -> Probe:
@@ -64,33 +75,64 @@ def probe(summarize: Summarize, chunk_shape: tuple[int, ...], dtype: str) -> Pro
     dtype : str
     """
     agents = chunk_shape[0]
-    few = [max(1, min(n, agents)) for n in _PROBE_AGENTS]
-    values = _made_up((few[-1], *chunk_shape[1:]), np.dtype(dtype))
-    groups = np.zeros(few[-1], dtype=np.int64)
-    summarize(values, groups, 1)
-    with _LOCK:
-        weighed = [_weigh(summarize, values[:n], groups[:n]) for n in few]
-    (_, less), (state, more) = weighed
-    each = max(more - less, 0) / max(few[1] - few[0], 1)
-    scratch = int(more + each * (agents - few[1]))
-    return Probe(psutil.Process().memory_info().rss, state, scratch)
+    few, some = (max(1, min(n, agents)) for n in _PROBE_AGENTS)
+    values = _made_up((some, *chunk_shape[1:]), np.dtype(dtype))
+    one = np.zeros(some, dtype=np.int64)
+
+    def of(n: int) -> Grouped:
+        return summarize(values[:n], one[:n], 1)
+
+    # Several groups, so that what every object takes by itself does not count.
+    groups = np.repeat(np.arange(_PROBE_GROUPS), some)
+    several = summarize(np.tile(values, (_PROBE_GROUPS, 1, 1)), groups, _PROBE_GROUPS)
+    held = SparseGroups(np.arange(_PROBE_GROUPS), several)
+    merge_all([held] * 2)
+    with _LOCK, _traced():
+        less, more = (_peak_of(functools.partial(of, n)) for n in (few, some))
+        state = _kept_by(lambda: merge_all([held] * 2)) // _PROBE_GROUPS
+        two, eight = (
+            _peak_of(functools.partial(merge_all, [held] * n)) // _PROBE_GROUPS
+            for n in (2, 8)
+        )
+    each = max(more - less, 0) / max(some - few, 1)
+    merge_in = max(eight - two, 0) // 6
+    return Probe(
+        process=psutil.Process().memory_info().rss,
+        state=state,
+        scratch=int(more + each * (agents - some)),
+        merge_in=merge_in,
+        merge_out=max(two - 2 * merge_in, 0),
+    )
 
 
-def _weigh(
-    summarize: Summarize, values: NDArray[Any], groups: NDArray[np.int64]
-) -> tuple[int, int]:
-    """Bytes that a summary keeps, and the most that were held while it was made."""
+@contextlib.contextmanager
+def _traced() -> Iterator[None]:
+    """Trace allocations, numpy's among them."""
     running = tracemalloc.is_tracing()
     if not running:
         tracemalloc.start()
+    try:
+        yield
+    finally:
+        if not running:
+            tracemalloc.stop()
+
+
+def _peak_of(call: Callable[[], object]) -> int:
+    """Most bytes held during a call, beside those before it."""
     tracemalloc.reset_peak()
     before = tracemalloc.get_traced_memory()[0]
-    summary = summarize(values, groups, 1)
-    after, peak = tracemalloc.get_traced_memory()
-    if not running:
-        tracemalloc.stop()
-    stored = sum(array.nbytes for array in summary.to_arrays().values())
-    return max(after - before, stored), peak - before
+    call()
+    return tracemalloc.get_traced_memory()[1] - before
+
+
+def _kept_by(call: Callable[[], object]) -> int:
+    """Bytes that the result of a call keeps."""
+    before = tracemalloc.get_traced_memory()[0]
+    kept = call()
+    found = tracemalloc.get_traced_memory()[0] - before
+    del kept
+    return found
 
 
 def _made_up(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -124,9 +166,10 @@ def probe_where_it_runs(
     ]
     found: list[Probe] = client.gather(futures)
     return Probe(
-        max(one.process for one in found),
-        max(one.state for one in found),
-        max(one.scratch for one in found),
+        *(
+            max(getattr(one, field.name) for one in found)
+            for field in dataclasses.fields(Probe)
+        )
     )
 
 

@@ -25,6 +25,8 @@ from tasks.probe import Summarize
 from tasks.progress import report_progress
 
 __all__ = [
+    "BUILD",
+    "QUANTILES",
     "ArraySummary",
     "OutputExists",
     "Statistic",
@@ -37,7 +39,7 @@ __all__ = [
 Statistic = Literal["moments", "spread", "quantiles"]
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _LEVEL = 0.95
-_BUILD: Mapping[str, Summarize] = {
+BUILD: Mapping[str, Summarize] = {
     "moments": ClusteredMoments.from_block,
     "spread": functools.partial(ClusteredMoments.from_block, pairs=False),
     "quantiles": GroupQuantiles.from_block,
@@ -105,7 +107,7 @@ def summarize_array(
     """
     source = ChunkSource.open(url, path, snapshot=snapshot, missing=missing)
     names, codes = _encoded(source, groups)
-    planned = ArrayPass.plan(source, codes, len(names), _BUILD[statistic])
+    planned = ArrayPass.plan(source, codes, len(names), BUILD[statistic])
     predicted = planned.predict(threads=threads)
     allowed = allowed_bytes(memory_limit, None)
     predicted.require(allowed, "summarize")

@@ -6,6 +6,7 @@ import functools
 import json
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,9 +17,12 @@ import zarr
 from zarr.codecs import BloscCodec, TransposeCodec
 
 from stats.moments import GroupMoments
+from stats.sparse_groups import SparseGroups
+from stats.summary import merge_all
 from tasks.cluster import ClusterConfig, cluster_session
 from tasks.memory import MemoryLimit, Prediction, allowed_bytes, peak_memory, predict
 from tasks.probe import Probe, probe
+from tasks.summarize import BUILD
 from tests.repository import ROOT
 
 MIB = 2**20
@@ -63,7 +67,37 @@ def test_a_prediction_grows_with_what_costs_memory_and_not_with_chunks():
 
 
 def test_one_chunk_has_no_merge():
-    assert at([[5]], 5).parts["states"] == 0
+    found = at([[5]], 5).parts
+    assert (found["states"], found["merges"]) == (0, 0)
+
+
+def test_a_merge_is_weighed_by_what_goes_in_and_comes_out():
+    found = Probe(0, 1, 0, merge_in=10, merge_out=1000)
+    level = [[20] * 16 + [30] * 4, [300, 100], [350]]
+    one, two = (at(level, found=found, threads=n).parts["merges"] for n in (1, 2))
+    assert one == max(10 * 320 + 1000 * 300, 10 * 400 + 1000 * 350)
+    assert two == 10 * (320 + 120) + 1000 * (300 + 100)
+
+
+def test_the_probe_of_a_merge_bounds_a_merge():
+    shape = (200, 16, 4)
+    for statistic in BUILD.values():
+        found = probe(statistic, shape, "float32")
+        rng = np.random.default_rng(2)
+        x = rng.normal(size=shape).astype(np.float32)
+        groups = np.arange(200) // 5
+        for shift in (0, 40):
+            parts = [
+                SparseGroups(np.arange(40) + shift * i, statistic(x, groups, 40))
+                for i in range(16)
+            ]
+            merge_all(parts)
+            tracemalloc.start()
+            whole = merge_all(parts)
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            bound = found.merge_in * 16 * 40 + found.merge_out * whole.n_groups
+            assert 0 < peak <= bound + 100_000
 
 
 def test_a_refusal_says_predicted_allowed_parts_and_remedy():
@@ -128,17 +162,18 @@ def test_the_peak_is_of_this_process_and_not_of_its_parent():
 _RUN = """
 import json, sys
 import numpy as np
-from stats.moments import GroupMoments
 from storage.chunks import ChunkSource
 from tasks.array_pass import ArrayPass
 from tasks.memory import peak_memory
+from tasks.summarize import BUILD
 
-path, order, threads = sys.argv[1], sys.argv[2], int(sys.argv[3]) or None
+path, order, statistic = sys.argv[1:4]
+threads = int(sys.argv[4]) or None
 source = ChunkSource.open(path)
 groups = np.arange(source.shape[0]) * 400 // source.shape[0]
 if order == "shuffled":
     groups = np.random.default_rng(0).permutation(groups)
-planned = ArrayPass.plan(source, groups, 400, GroupMoments.from_block)
+planned = ArrayPass.plan(source, groups, 400, BUILD[statistic])
 found = planned.predict(threads=threads)
 planned.run(threads=threads)
 print(json.dumps([found.parts["process"], found.bytes, peak_memory()]))
@@ -166,9 +201,11 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def measured(path: Path, order: str, threads: int) -> tuple[int, int, int]:
+def measured(
+    path: Path, order: str, statistic: str, threads: int
+) -> tuple[int, int, int]:
     done = subprocess.run(
-        [sys.executable, "-c", _RUN, str(path), order, str(threads)],
+        [sys.executable, "-c", _RUN, str(path), order, statistic, str(threads)],
         cwd=ROOT,
         capture_output=True,
         check=True,
@@ -178,12 +215,19 @@ def measured(path: Path, order: str, threads: int) -> tuple[int, int, int]:
 
 
 @pytest.mark.parametrize(
-    ("order", "threads"), [("sorted", 0), ("sorted", 2), ("shuffled", 2)]
+    ("order", "statistic", "threads"),
+    [
+        ("sorted", "moments", 0),
+        ("sorted", "moments", 2),
+        ("sorted", "spread", 2),
+        ("sorted", "quantiles", 2),
+        ("shuffled", "moments", 2),
+    ],
 )
 def test_the_prediction_bounds_what_is_measured(
-    large: Path, order: str, threads: int
+    large: Path, order: str, statistic: str, threads: int
 ) -> None:
-    process, predicted, peak = measured(large, order, threads)
+    process, predicted, peak = measured(large, order, statistic, threads)
     assert process < peak <= predicted
     # A bound of no use would pass as well.
     assert predicted - process < 8 * (peak - process)
