@@ -82,8 +82,7 @@ class ShardMoments:
             )
         agents, times, d = values.shape
         team = teams.astype(np.int64)
-        flat = values.reshape(agents * times, d)
-        rows = GroupMoments.from_block(flat, np.repeat(team, times), n_teams)
+        rows = GroupMoments.from_block(values, team, n_teams)
         cells = agent_means(transforms.apply(values))[0]
         return cls(
             rows,

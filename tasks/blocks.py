@@ -118,12 +118,8 @@ def agent_baseline(ref: BlockRef) -> Labelled[GroupMoments]:
     """Read a block and reduce it to exact moments per agent, without co-moments."""
     data = ref.read()
     ids, codes = np.unique(np.asarray(data.agents, dtype=np.str_), return_inverse=True)
-    times, d = data.values.shape[1:]
     moments = GroupMoments.from_block(
-        data.values.reshape(-1, d),
-        np.repeat(codes.astype(np.int64), times),
-        len(ids),
-        pairs=False,
+        data.values, codes.astype(np.int64), len(ids), pairs=False
     )
     return Labelled(tuple(ids.tolist()), moments)
 
