@@ -8,10 +8,10 @@ Nothing here may be compiled with fast-math.
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from stats.compiled import compiled, inlined
 from stats.kernels_vector import bits
 
 __all__ = [
@@ -32,7 +32,7 @@ _MASK32 = np.uint64(0xFFFFFFFF)
 _BITS32 = np.uint64(32)
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@inlined
 def _split(bits):  # type: ignore[no-untyped-def]  # compiled
     """Mantissa and grid position of a finite float64 from its bits."""
     exponent = np.int64((bits >> np.uint64(52)) & np.uint64(0x7FF))
@@ -42,7 +42,7 @@ def _split(bits):  # type: ignore[no-untyped-def]  # compiled
     return mantissa, np.int64(0)
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@inlined
 def parts(x):  # type: ignore[no-untyped-def]  # compiled
     """Mantissa, grid position and sign of a finite float64."""
     pattern = np.uint64(bits(x))
@@ -50,7 +50,7 @@ def parts(x):  # type: ignore[no-untyped-def]  # compiled
     return m, s, (pattern >> np.uint64(63)) != 0
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@inlined
 def _add(row, at, digit, negative):  # type: ignore[no-untyped-def]  # compiled
     if digit != 0:
         if negative:
@@ -59,7 +59,7 @@ def _add(row, at, digit, negative):  # type: ignore[no-untyped-def]  # compiled
             row[at] += np.int64(digit)
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@inlined
 def add_single(row, base, m, s, negative):  # type: ignore[no-untyped-def]  # compiled
     """Add m * 2^s (m < 2^63) into a row of limbs whose first one is `base`."""
     shift = np.uint64(s & 31)
@@ -72,7 +72,7 @@ def add_single(row, base, m, s, negative):  # type: ignore[no-untyped-def]  # co
     _add(row, at + 2, high >> _BITS32, negative)
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@inlined
 def add_product(row, base, a, b, s, negative):  # type: ignore[no-untyped-def]  # compiled
     """Add a * b * 2^s (106 bits) into a row of limbs whose first one is `base`."""
     shift = np.uint64(s & 31)
@@ -93,7 +93,7 @@ def add_product(row, base, a, b, s, negative):  # type: ignore[no-untyped-def]  
     _add(row, at + 4, d >> _BITS32, negative)
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def exponent_range(bits):  # type: ignore[no-untyped-def]  # compiled
     """Lowest and highest grid position of the finite non-zero values; (0, -1) if none.
 
@@ -115,7 +115,7 @@ def exponent_range(bits):  # type: ignore[no-untyped-def]  # compiled
     return low, high
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def add_values(limbs, base, special, bits):  # type: ignore[no-untyped-def]  # compiled
     """Add rows of values into one cell per column.
 
@@ -142,7 +142,7 @@ def add_values(limbs, base, special, bits):  # type: ignore[no-untyped-def]  # c
                 special[cell, 1 if negative else 0] += 1
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def carry(limbs, words):  # type: ignore[no-untyped-def]  # compiled
     """Write limbs as words of two's complement; say which words are needed.
 
@@ -183,7 +183,7 @@ def carry(limbs, words):  # type: ignore[no-untyped-def]  # compiled
     return first, last
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def scatter_words(out, index, words, inner, first, sign):  # type: ignore[no-untyped-def]  # compiled
     """Add or subtract groups of cells of words, each group where `index` says.
 
@@ -213,7 +213,7 @@ def scatter_words(out, index, words, inner, first, sign):  # type: ignore[no-unt
             out[row, first + k - 1] += sign * top
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def scatter_rows(out, index, rows):  # type: ignore[no-untyped-def]  # compiled
     """Add `rows[i]` into `out[index[i]]`; a negative index drops the row.
 

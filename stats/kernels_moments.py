@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from stats.compiled import compiled
 from stats.kernels import add_product, add_single, parts
 from stats.kernels_products import add_gaps, add_products, flush
 from stats.kernels_scaling import fit, leave_out
@@ -71,7 +71,7 @@ class State(NamedTuple):
     here: NDArray[np.int64]
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def add_row(raw, r, g, state, pairs):  # type: ignore[no-untyped-def]  # compiled
     """Add row r of raw (d, n), value by value."""
     d, base, second = raw.shape[0], state.base[0], state.base[1]
@@ -105,7 +105,7 @@ def add_row(raw, r, g, state, pairs):  # type: ignore[no-untyped-def]  # compile
                 add_product(row, second, m, m, s + s, False)
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _lowest(raw, n, left_out, every):  # type: ignore[no-untyped-def]  # compiled
     """Lowest grid position of the values of rows that are taken apart."""
     low = _FAR
@@ -118,7 +118,7 @@ def _lowest(raw, n, left_out, every):  # type: ignore[no-untyped-def]  # compile
     return low
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _window(tile, pending, n, apart, every, need):  # type: ignore[no-untyped-def]  # compiled
     """Write the grid positions that sums of this tile touch into need[1:3]."""
     low, high = _FAR, np.int64(-1)
@@ -138,7 +138,7 @@ def _window(tile, pending, n, apart, every, need):  # type: ignore[no-untyped-de
     need[1], need[2] = max(low, np.int64(0)), high
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _fits_window(state, need):  # type: ignore[no-untyped-def]  # compiled
     low, high = need[1], need[2]
     if high < low:
@@ -152,7 +152,7 @@ def _fits_window(state, need):  # type: ignore[no-untyped-def]  # compiled
     )
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _note(tile, rows, g, state):  # type: ignore[no-untyped-def]  # compiled
     """Enter ranges and infinities of a tile."""
     for j in range(tile.needed.size):
@@ -165,7 +165,7 @@ def _note(tile, rows, g, state):  # type: ignore[no-untyped-def]  # compiled
                 state.infinite[g, j, 1] += tile.raw[0, j, i] == -np.inf
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _add_tile(tile, pending, rows, g, state, pairs, need):  # type: ignore[no-untyped-def]  # compiled
     """Add a filled tile; not, and say why, when room is missing."""
     n = rows.n
@@ -195,7 +195,7 @@ def _add_tile(tile, pending, rows, g, state, pairs, need):  # type: ignore[no-un
     return DONE
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _add_columns(tile, pending, n, pairs):  # type: ignore[no-untyped-def]  # compiled
     """Add the scaled columns to what is pending."""
     used = pending.used[0]
@@ -210,7 +210,7 @@ def _add_columns(tile, pending, n, pairs):  # type: ignore[no-untyped-def]  # co
     pending.used[1] += 1
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def add_block(x, columns, order, runs, groups, need, state, tile, pending, pairs):  # type: ignore[no-untyped-def]  # compiled
     """Add rows of groups, from where an earlier call stopped.
 

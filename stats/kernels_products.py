@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from stats import lanes
+from stats.compiled import compiled, inlined
 from stats.kernels import add_product, add_single, parts
 from stats.kernels_tile import UNIT
 from stats.kernels_vector import bits, fma
@@ -73,14 +73,21 @@ def new_pending(d: int) -> Pending:
     def zeros(*shape: int) -> NDArray[np.int64]:
         return np.zeros(shape, dtype=np.int64)
 
-    columns = [zeros(wide) for _ in range(2)]
-    squares = [zeros(wide, wide) for _ in range(2)]
-    scratch = (np.zeros(d), zeros(4 * d))
-    sums = (zeros(d), zeros(wide), *squares, zeros(d, 4 * d))
-    return Pending(zeros(2), *columns, *sums, *scratch)
+    return Pending(
+        used=zeros(2),
+        owner=zeros(wide),
+        exponent=zeros(wide),
+        seen=zeros(d),
+        sums=zeros(wide),
+        high=zeros(wide, wide),
+        low=zeros(wide, wide),
+        gaps=zeros(d, 4 * d),
+        values=np.zeros(d),
+        parts=zeros(4 * d),
+    )
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _dot(x, y, n):  # type: ignore[no-untyped-def]  # compiled
     """Σ x y over n rows, a multiple of 8, in units of 2^-43 and 2^-87."""
     sigma, rest = lanes.splat(np.float64(_SIGMA)), lanes.splat(np.float64(_REST))
@@ -94,7 +101,7 @@ def _dot(x, y, n):  # type: ignore[no-untyped-def]  # compiled
     return lanes.total(high) - n * bits(_SIGMA), lanes.total(low) - n * bits(_REST)
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _four_dots(high, low, scaled, b, c, n):  # type: ignore[no-untyped-def]  # compiled
     """Add Σ y_b y_c, and those of the columns behind b and c.
 
@@ -126,7 +133,7 @@ def _four_dots(high, low, scaled, b, c, n):  # type: ignore[no-untyped-def]  # c
     low[b + 1, c + 1] += lanes.total(lanes.bits(l3) - below)
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def add_products(pending, scaled, n, pairs):  # type: ignore[no-untyped-def]  # compiled
     """Add the products of the columns of a tile.
 
@@ -155,7 +162,7 @@ def add_products(pending, scaled, n, pairs):  # type: ignore[no-untyped-def]  # 
                 pending.low[b, c] += low
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def add_gaps(pending, tile, g, state, n):  # type: ignore[no-untyped-def]  # compiled
     """Sum what is there in the rows where something is missing.
 
@@ -166,7 +173,7 @@ def add_gaps(pending, tile, g, state, n):  # type: ignore[no-untyped-def]  # com
         _add_split_gaps(pending.owner[c], tile.raw[0], tile.missing, g, state, n)
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _add_gaps(gaps, adds, values, scaled, missing, n):  # type: ignore[no-untyped-def]  # compiled
     d = values.size
     start, rest = bits(_SIGMA), bits(_REST)
@@ -193,7 +200,7 @@ def _add_gaps(gaps, adds, values, scaled, missing, n):  # type: ignore[no-untype
                         gaps[j, k] += adds[k]
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _add_split_gaps(i, raw, missing, g, state, n):  # type: ignore[no-untyped-def]  # compiled
     """Add feature i where another is missing, value by value."""
     base, second = state.base[0], state.base[1]
@@ -208,7 +215,7 @@ def _add_split_gaps(i, raw, missing, g, state, n):  # type: ignore[no-untyped-de
                 add_product(state.squares[g, i, j], second, m, m, s + s, False)
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@inlined
 def _trailing(word):  # type: ignore[no-untyped-def]  # compiled
     """Position of the lowest set bit."""
     count = 0
@@ -221,14 +228,14 @@ def _trailing(word):  # type: ignore[no-untyped-def]  # compiled
     return count
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@inlined
 def _enter(row, base, units, place):  # type: ignore[no-untyped-def]  # compiled
     if units != 0:
         size = np.uint64(-units if units < 0 else units)
         add_single(row, base, size, place, units < 0)
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def flush(pending, g, state, pairs):  # type: ignore[no-untyped-def]  # compiled
     """Move everything pending into the limbs of group g."""
     d, used = pending.seen.size, pending.used[0]
@@ -256,7 +263,7 @@ def flush(pending, g, state, pairs):  # type: ignore[no-untyped-def]  # compiled
     pending.used[1] = 0
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _flush_counts(pending, g, state, pairs):  # type: ignore[no-untyped-def]  # compiled
     d = pending.seen.size
     for i in range(d):

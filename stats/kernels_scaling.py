@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
+from stats.compiled import compiled
 from stats.kernels_products import flush
 from stats.kernels_tile import (
     FEW,
@@ -31,7 +31,7 @@ _SIZE = np.int64((1 << 63) - 1)
 _INFINITE = np.int64(0x7FF << 52)
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def fit(tile, pending, rows, g, state, pairs):  # type: ignore[no-untyped-def]  # compiled
     """Scale the tile as what is pending is scaled, or flush that and scale anew.
 
@@ -64,7 +64,7 @@ def fit(tile, pending, rows, g, state, pairs):  # type: ignore[no-untyped-def]  
     return True
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _suits(tile, pending):  # type: ignore[no-untyped-def]  # compiled
     """Whether the scales of the columns hold the values, and not too coarsely."""
     for j in range(tile.needed.size):
@@ -74,7 +74,7 @@ def _suits(tile, pending):  # type: ignore[no-untyped-def]  # compiled
     return True
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _start(pending):  # type: ignore[no-untyped-def]  # compiled
     """One column per feature; the last scales are a good guess."""
     d = pending.seen.size
@@ -83,7 +83,7 @@ def _start(pending):  # type: ignore[no-untyped-def]  # compiled
     pending.used[0] = d
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _scale_all(tile, pending, rows):  # type: ignore[no-untyped-def]  # compiled
     """Scale every column, splitting it where one grid does not hold most of it.
 
@@ -115,7 +115,7 @@ def _scale_all(tile, pending, rows):  # type: ignore[no-untyped-def]  # compiled
     return whole
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _fits_grid(tile, pending, r):  # type: ignore[no-untyped-def]  # compiled
     """Whether the columns hold every value of row r."""
     d = tile.needed.size
@@ -137,7 +137,7 @@ def _fits_grid(tile, pending, r):  # type: ignore[no-untyped-def]  # compiled
     return True
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def leave_out(tile, pending, n):  # type: ignore[no-untyped-def]  # compiled
     """Take the rows that the grid does not hold out of the tile; return how many."""
     d, sigma = tile.needed.size, power(-UNIT)

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from stats import lanes
+from stats.compiled import compiled, inlined
 from stats.kernels_vector import (
     bits,
     from_bits,
@@ -158,13 +158,13 @@ def new_tile(d: int) -> Tile:
     )
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@inlined
 def power(exponent):  # type: ignore[no-untyped-def]  # compiled
     """Two to this exponent, which lies in the normal range of float64."""
     return from_bits((np.int64(exponent) + 1023) << np.int64(52))
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def copy(tile, rows):  # type: ignore[no-untyped-def]  # compiled
     """Copy rows into the columns of `raw`, and NaN up to a whole word; once."""
     if tile.copied[0]:
@@ -192,7 +192,7 @@ def copy(tile, rows):  # type: ignore[no-untyped-def]  # compiled
         raw[j, done : (done + 63) // 64 * 64] = np.nan
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def missing_words(tile, rows):  # type: ignore[no-untyped-def]  # compiled
     """Fill the bits of missing values; True when there are any."""
     if rows.whole:
@@ -200,7 +200,7 @@ def missing_words(tile, rows):  # type: ignore[no-untyped-def]  # compiled
     return _words(tile, tile.raw, tile.order, 0, 0, rows.n)
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _words(tile, x, order, first, row, n):  # type: ignore[no-untyped-def]  # compiled
     words, times = (n + 63) // 64, x.shape[2]
     last = _ALL >> np.uint64(64 * words - n)
@@ -221,7 +221,7 @@ def _words(tile, x, order, first, row, n):  # type: ignore[no-untyped-def]  # co
     return found
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def scale(tile, rows, exponents):  # type: ignore[no-untyped-def]  # compiled
     """Scale every column j by 2^-exponents[j] and measure it; results go into the tile.
 
@@ -249,7 +249,7 @@ def scale(tile, rows, exponents):  # type: ignore[no-untyped-def]  # compiled
         tile.needed[j] = exponent if largest > 0.0 else np.int64(LOWEST - 1)
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _largest(column):  # type: ignore[no-untyped-def]  # compiled
     """Largest size of the finite values."""
     largest = 0.0
@@ -260,7 +260,7 @@ def _largest(column):  # type: ignore[no-untyped-def]  # compiled
     return largest
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _scale(  # type: ignore[no-untyped-def]  # compiled
     x, order, first, row, n, exponents, scaled, totals, off, missing, lowest, highest
 ):
@@ -297,7 +297,7 @@ def _scale(  # type: ignore[no-untyped-def]  # compiled
         lowest[j], highest[j] = least(low), most(high)
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def count_off(tile, j, n, e):  # type: ignore[no-untyped-def]  # compiled
     """How many values of column j, scaled by 2^-e, are finer than the grid."""
     values, off = tile.raw[0, j, :n], 0
@@ -308,7 +308,7 @@ def count_off(tile, j, n, e):  # type: ignore[no-untyped-def]  # compiled
     return off
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def split(tile, j, c, n, e):  # type: ignore[no-untyped-def]  # compiled
     """Scale column j, which is measured and copied; its low part becomes column c."""
     high, low = tile.scaled[j], tile.scaled[c]

@@ -80,7 +80,6 @@ class ShardMoments:
                 f"ShardMoments.from_block: values {values.shape} and teams "
                 f"{teams.shape} do not fit. Give (agents, times, d) and (agents,)."
             )
-        agents, times, d = values.shape
         team = teams.astype(np.int64)
         rows = GroupMoments.from_block(values, team, n_teams)
         cells = agent_means(transforms.apply(values))[0]
