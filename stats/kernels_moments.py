@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from stats.compiled import compiled
 from stats.kernels import add_product, add_single, parts
+from stats.kernels_fit import fit, leave_out
 from stats.kernels_products import add_gaps, add_products, flush
-from stats.kernels_scaling import fit, leave_out
 from stats.kernels_tile import (
     LOWEST,
     ROWS,

@@ -1,159 +1,137 @@
-"""Scale the columns of a tile to one grid, and take out the rows it does not hold."""
+"""Scale the columns of a tile to one grid, and measure them in the same pass."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from stats.compiled import compiled
-from stats.kernels_products import flush
-from stats.kernels_tile import (
-    FEW,
-    HIGHEST,
-    LOWEST,
-    SPLIT,
-    UNIT,
-    copy,
-    count_off,
-    power,
-    scale,
-    split,
-)
-from stats.kernels_vector import bits
+from stats import lanes
+from stats.compiled import compiled, inlined
+from stats.kernels_tile import LOWEST, UNIT, copy
+from stats.kernels_vector import bits, from_bits, greater, least, most, smaller
 
-__all__ = ["fit", "leave_out"]
+__all__ = ["SPLIT", "count_off", "power", "scale", "split"]
 
-# Tiles after which integers in units of 2^-43 could leave 62 bits.
-_TILES = 512
-# A scale this many binades too coarse is chosen anew.
-_COARSE = 2
-_ONE = np.uint64(1)
+# Binades that a split moves the low part up by.
+SPLIT = -UNIT
+
+_SIGMA = 1.5 * 2.0 ** (52 + UNIT)
 _SIZE = np.int64((1 << 63) - 1)
 _INFINITE = np.int64(0x7FF << 52)
 
 
-@compiled
-def fit(tile, pending, rows, g, state, pairs):  # type: ignore[no-untyped-def]  # compiled
-    """Scale the tile as what is pending is scaled, or flush that and scale anew.
+@inlined
+def power(exponent):  # type: ignore[no-untyped-def]  # compiled
+    """Two to this exponent, which lies in the normal range of float64."""
+    return from_bits((np.int64(exponent) + 1023) << np.int64(52))
 
-    Returns
-    -------
-    bool
-        Whether the scales are those that a tile can have; else nothing is pending.
+
+@compiled
+def scale(tile, rows, exponents):  # type: ignore[no-untyped-def]  # compiled
+    """Scale every column j by 2^-exponents[j] and measure it; results go into the tile.
+
+    Sum and scaled values of a column mean nothing when it turns out to need more.
     """
-    if pending.used[1] >= _TILES:
-        flush(pending, g, state, pairs)
-    if pending.used[0] == 0:
-        _start(pending)
-    whole = _scale_all(tile, pending, rows)
-    if tile.needed.max() > HIGHEST:
-        if pending.used[1]:
-            flush(pending, g, state, pairs)
-        pending.used[0] = 0
-        return False
-    if whole and _suits(tile, pending):
-        return True
-    if pending.used[1]:
-        flush(pending, g, state, pairs)
-    for j in range(tile.needed.size):
-        needed = max(tile.needed[j], np.int64(LOWEST))
-        ahead = pending.exponent[j] - needed
-        if ahead < 0 or ahead > _COARSE:
-            pending.exponent[j] = needed
-    _start(pending)
-    _scale_all(tile, pending, rows)
-    return True
+    n = (rows.n + 63) // 64 * 64
+    if rows.whole:
+        _scale(
+            rows.x, rows.order, rows.first, rows.row, n, exponents, tile.scaled,
+            tile.total, tile.off, tile.gone, tile.low, tile.high,
+        )  # fmt: skip
+    else:
+        _scale(
+            tile.raw, tile.order, 0, 0, n, exponents, tile.scaled,
+            tile.total, tile.off, tile.gone, tile.low, tile.high,
+        )  # fmt: skip
+    for j in range(tile.gone.size):
+        tile.gone[j] -= n - rows.n
+        low, high = tile.low[j], tile.high[j]
+        largest = max(abs(low), abs(high)) if low <= high else 0.0
+        if largest == np.inf:
+            copy(tile, rows)
+            largest = _largest(tile.raw[0, j, : rows.n])
+        exponent = max((bits(largest) >> np.int64(52)) - 1022, np.int64(LOWEST))
+        tile.needed[j] = exponent if largest > 0.0 else np.int64(LOWEST - 1)
 
 
 @compiled
-def _suits(tile, pending):  # type: ignore[no-untyped-def]  # compiled
-    """Whether the scales of the columns hold the values, and not too coarsely."""
-    for j in range(tile.needed.size):
-        ahead = pending.exponent[j] - tile.needed[j]
-        if ahead < 0 or (ahead > _COARSE and tile.needed[j] > LOWEST):
-            return False
-    return True
+def _largest(column):  # type: ignore[no-untyped-def]  # compiled
+    """Largest size of the finite values."""
+    largest = 0.0
+    for i in range(column.size):
+        size = abs(column[i])
+        if largest < size < np.inf:
+            largest = size
+    return largest
 
 
 @compiled
-def _start(pending):  # type: ignore[no-untyped-def]  # compiled
-    """One column per feature; the last scales are a good guess."""
-    d = pending.seen.size
-    for j in range(d):
-        pending.owner[j] = j
-    pending.used[0] = d
+def _scale(  # type: ignore[no-untyped-def]  # compiled
+    x, order, first, row, n, exponents, scaled, totals, off, missing, lowest, highest
+):
+    """Scale and measure columns of n rows, whole words; arrays, for speed."""
+    times, size = x.shape[2], lanes.splat(_SIZE)
+    sigma, infinite = lanes.splat(np.float64(_SIGMA)), lanes.splat(_INFINITE)
+    for j in range(off.size):
+        target, e = scaled[j], exponents[j]
+        down, up = lanes.splat(power(-e)), lanes.splat(power(e))
+        low, high = lanes.splat(np.float64(np.inf)), lanes.splat(np.float64(-np.inf))
+        total = lanes.splat(np.int64(0))
+        gone, rest = total, total
+        place, t = first + row // times, row % times
+        for start in range(0, n, 64):
+            source = x[order[place], j]
+            for i in range(0, 64, 8):
+                value = lanes.load(source, t + i)
+                there = lanes.less(lanes.bits(value) & size, infinite)
+                low, high = smaller(value, low), greater(value, high)
+                gone = gone + there
+                value = lanes.bits(lanes.bits(value) & there)
+                y = value * down
+                moved = sigma + y
+                back = (moved - sigma) * up
+                total = total + lanes.bits(moved)
+                rest = rest | (lanes.bits(back) ^ lanes.bits(value))
+                lanes.store(target, start + i, y)
+            t += 64
+            if t == times:
+                place, t = place + 1, 0
+        totals[j] = lanes.total(total) - n * bits(_SIGMA)
+        off[j] = np.int64((lanes.union(rest) & _SIZE) != 0)
+        missing[j] = n + lanes.total(gone)
+        lowest[j], highest[j] = least(low), most(high)
 
 
 @compiled
-def _scale_all(tile, pending, rows):  # type: ignore[no-untyped-def]  # compiled
-    """Scale every column, splitting it where one grid does not hold most of it.
-
-    A column that was split stays so until the next flush; False when another should be
-    split, but rows without its low part are pending.
-    """
-    d, whole = tile.needed.size, True
-    scale(tile, rows, pending.exponent)
-    if tile.off.max() == 0 and pending.used[0] == d:
-        return True
-    copy(tile, rows)
-    for j in range(d):
-        e = pending.exponent[j]
-        c = d
-        while c < pending.used[0] and pending.owner[c] != j:
-            c += 1
-        if c == pending.used[0]:
-            if tile.off[j] == 0 or tile.needed[j] > e:
-                continue
-            if count_off(tile, j, rows.n, e) <= FEW:
-                continue
-            if pending.used[1]:
-                whole = False
-                continue
-            pending.owner[c] = j
-            pending.exponent[c] = e - SPLIT
-            pending.used[0] = c + 1
-        split(tile, j, c, rows.n, e)
-    return whole
+def count_off(tile, j, n, e):  # type: ignore[no-untyped-def]  # compiled
+    """How many values of column j, scaled by 2^-e, are finer than the grid."""
+    values, off = tile.raw[0, j, :n], 0
+    for i in range(n):
+        if np.isfinite(values[i]):
+            back = (_SIGMA + values[i] * power(-e)) - _SIGMA
+            off += back * power(e) != values[i]
+    return off
 
 
 @compiled
-def _fits_grid(tile, pending, r):  # type: ignore[no-untyped-def]  # compiled
-    """Whether the columns hold every value of row r."""
-    d = tile.needed.size
-    for j in range(d):
-        x = tile.raw[0, j, r]
-        if tile.off[j] == 0 or (bits(x) & _SIZE) >= _INFINITE:
-            continue
-        e = pending.exponent[j]
-        y = x * power(-e)
-        grid = np.rint(y * power(-UNIT)) * power(UNIT)
-        if grid * power(e) == x:
-            continue
-        c = d
-        while c < pending.used[0] and pending.owner[c] != j:
-            c += 1
-        rest = (y - grid) * power(SPLIT - UNIT)
-        if c == pending.used[0] or y * power(e) != x or np.rint(rest) != rest:
-            return False
-    return True
-
-
-@compiled
-def leave_out(tile, pending, n):  # type: ignore[no-untyped-def]  # compiled
-    """Take the rows that the grid does not hold out of the tile; return how many."""
-    d, sigma = tile.needed.size, power(-UNIT)
-    tile.left_out[:] = 0
-    found = 0
-    for r in range(n):
-        if _fits_grid(tile, pending, r):
-            continue
-        found += 1
-        w, bit = r // 64, _ONE << np.uint64(r % 64)
-        tile.left_out[w] |= bit
-        for j in range(d):
-            tile.gone[j] += np.int64((tile.missing[j, w] & bit) == 0)
-            tile.missing[j, w] &= ~bit
-        for c in range(pending.used[0]):
-            # What the grid made of the value, as `scale` and `split` counted it.
-            tile.total[c] -= np.int64(np.rint(tile.scaled[c, r] * sigma))
-            tile.scaled[c, r] = 0.0
-    return found
+def split(tile, j, c, n, e):  # type: ignore[no-untyped-def]  # compiled
+    """Scale column j, which is measured and copied; its low part becomes column c."""
+    high, low = tile.scaled[j], tile.scaled[c]
+    values, down, up, lift = tile.raw[0, j], power(-e), power(e), power(SPLIT)
+    n = (n + 63) // 64 * 64
+    first, second, off = np.int64(0), np.int64(0), np.int64(0)
+    for i in range(n):
+        size = bits(values[i]) & _SIZE
+        x = np.float64(0.0) if size >= _INFINITE else values[i]
+        y = x * down
+        t = _SIGMA + y
+        top = t - _SIGMA
+        rest = (y - top) * lift
+        u = _SIGMA + rest
+        bottom = u - _SIGMA
+        first += bits(t)
+        second += bits(u)
+        off += np.int64((bottom != rest) | (y * up != x))
+        high[i] = top
+        low[i] = bottom
+    start = n * bits(_SIGMA)
+    tile.total[j], tile.total[c], tile.off[j] = first - start, second - start, off
