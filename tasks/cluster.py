@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Literal, Self
 import yaml
 from distributed import Client, LocalCluster, Worker, WorkerPlugin
 
-from stats.warm import warm
+from tasks.warm_kernels import warm_kernels
 
 __all__ = ["ClusterConfig", "ClusterError", "ClusterSession", "cluster_session"]
 
@@ -143,7 +143,7 @@ class WarmKernels(WorkerPlugin):
     def setup(self, worker: Worker) -> None:
         """Compile the kernels, or load them from the cache on disk."""
         del worker
-        warm()
+        warm_kernels()
 
 
 @dataclass(slots=True)

@@ -13,13 +13,13 @@ __all__ = ["main"]
 
 def main() -> None:
     """Compile what is compiled, and let an embedded server create its database."""
-    from stats.warm import warm  # noqa: PLC0415
+    from tasks.warm_kernels import warm_kernels  # noqa: PLC0415
 
     log = logging.getLogger("consilience.prepare")
     logging.basicConfig(level=logging.INFO, format="prepare: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     log.info("compiling the kernels")
-    warm()
+    warm_kernels()
     if os.environ.get("PREFECT_API_URL"):
         log.info("a workflow server is configured; nothing to prepare for it")
         return
