@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from stats.extremes import Extremes
 from stats.intervals import mean_interval
 from stats.limbs import PRODUCT_UNIT, SUM_UNIT, Limbs
-from stats.rounding import over_root, quotients, ratio
+from stats.moment_pairs import PairSums
+from stats.rounding import over_counts
 from stats.summary import Incompatible
 
 __all__ = ["MomentResults"]
@@ -83,11 +84,11 @@ class MomentResults:
 
         NaN for n <= ddof and where a value is infinite.
         """
-        n = self.finite_count.ravel()
-        squares, sums, unit = _aligned(_own_squares(self), self.sums)
-        counts = n.tolist()
-        tops = [k * q - s * s for k, q, s in zip(counts, squares, sums, strict=True)]
-        flat = quotients(tops, n * np.maximum(n - ddof, 0), unit)
+        none, squares = Limbs.zeros(self.sums.cells), _own_squares(self)
+        alone = PairSums(
+            1, self.finite_count.ravel(), self.sums, none, squares, squares, none
+        )
+        flat = alone.covariances(ddof)
         out = flat.reshape(self.n_groups, self.d)
         out[self.infinite > 0] = np.nan
         return out
@@ -101,9 +102,8 @@ class MomentResults:
             When products were not kept (``pairs=False``).
         """
         _need_pairs(self, "product_total")
-        whole = self.products.integers()
-        unit = _exponent(self.products, PRODUCT_UNIT)
-        out = _square(self, np.array([ratio(value, 1, unit) for value in whole]))
+        ones = np.ones(self.products.cells, dtype=np.int64)
+        out = _square(self, over_counts(self.products, ones, PRODUCT_UNIT))
         return _without_infinite(self, out)
 
     def covariance(self, ddof: int = 1) -> NDArray[np.float64]:
@@ -119,14 +119,7 @@ class MomentResults:
             When products were not kept (``pairs=False``).
         """
         _need_pairs(self, "covariance")
-        i, j = np.triu_indices(self.d)
-        n = self.pair_count[:, i, j].ravel()
-        products, first, second, unit = _pair_sums(self)
-        tops = [
-            k * p - a * b
-            for k, p, a, b in zip(n.tolist(), products, first, second, strict=True)
-        ]
-        out = _square(self, quotients(tops, n * np.maximum(n - ddof, 0), unit))
+        out = _square(self, _pair_sums(self).covariances(ddof))
         return _without_infinite(self, out)
 
     def correlation(self) -> NDArray[np.float64]:
@@ -141,19 +134,8 @@ class MomentResults:
             When products were not kept (``pairs=False``).
         """
         _need_pairs(self, "correlation")
-        i, j = np.triu_indices(self.d)
-        n = self.pair_count[:, i, j].ravel().tolist()
-        products, first, second, unit = _pair_sums(self)
-        left, right, own = _pair_squares(self)
-        # Both shifts bring to the finer of the two units; one of them is zero.
-        coarse, fine = max(own - unit, 0), max(unit - own, 0)
-        found = np.full(len(n), np.nan)
-        for c, (k, p, a, b) in enumerate(zip(n, products, first, second, strict=True)):
-            u = k * (left[c] << coarse) - (a * a << fine)
-            v = k * (right[c] << coarse) - (b * b << fine)
-            if u > 0 and v > 0:
-                found[c] = over_root((k * p - a * b) << fine, u * v)
-        return _without_infinite(self, _square(self, found))
+        out = _square(self, _pair_sums(self).correlations())
+        return _without_infinite(self, out)
 
     def mean_interval(
         self, level: float = 0.95
@@ -162,8 +144,7 @@ class MomentResults:
         return mean_interval(self.count, self.mean(), self.variance(), level)
 
     def _over(self, denominators: NDArray[np.int64]) -> NDArray[np.float64]:
-        unit = _exponent(self.sums, SUM_UNIT)
-        flat = quotients(self.sums.integers(), denominators.ravel(), unit)
+        flat = over_counts(self.sums, denominators.ravel(), SUM_UNIT)
         out = flat.reshape(self.n_groups, self.d)
         plus, minus = np.moveaxis(self.infinite_signs > 0, 2, 0)
         out[plus] = np.inf
@@ -193,10 +174,6 @@ def _need_pairs(m: MomentResults, verb: str) -> None:
         )
 
 
-def _exponent(limbs: Limbs, unit: int) -> int:
-    return unit + 32 * limbs.base
-
-
 def _diagonal(m: MomentResults) -> tuple[NDArray[np.int64], int]:
     """Positions of x_i² among the products, as an index of single cells."""
     d = m.d
@@ -206,51 +183,11 @@ def _diagonal(m: MomentResults) -> tuple[NDArray[np.int64], int]:
     return at.ravel().astype(np.int64), 1
 
 
-def _aligned(products: Limbs, sums: Limbs) -> tuple[list[int], list[int], int]:
-    """Bring products and squares of sums to one unit: products first."""
-    p, s = _exponent(products, PRODUCT_UNIT), 2 * _exponent(sums, SUM_UNIT)
-    # All-zero limbs have no place of their own; zero fits any unit.
-    if not sums.words.size:
-        s = p
-    unit = min(p, s)
-    # s - unit is even: the two grids are multiples of 32 apart.
-    first = [value << (p - unit) for value in products.integers()]
-    second = [value << ((s - unit) // 2) for value in sums.integers()]
-    return first, second, unit
-
-
-def _pair_sums(
-    m: MomentResults,
-) -> tuple[list[int], list[int], list[int], int]:
-    """Per group and pair i <= j: Σxy, Σx_i and Σx_j over the rows with both."""
-    sums = _present_sums(m, m.sums, m.gaps)
-    products, flat, unit = _aligned(m.products, sums)
-    return products, *_both(m, flat), unit
-
-
-def _pair_squares(m: MomentResults) -> tuple[list[int], list[int], int]:
-    """Per group and pair: Σx_i² and Σx_j² over the rows with both, and their unit."""
-    squares = _present_sums(m, _own_squares(m), m.squares)
-    first, second = _both(m, squares.integers())
-    return first, second, _exponent(squares, PRODUCT_UNIT)
-
-
-def _both(m: MomentResults, flat: list[int]) -> tuple[list[int], list[int]]:
-    """Pick (i, j) and (j, i) of every pair i <= j from cells laid out (g, d, d)."""
-    d, wide = m.d, m.d * m.d
-    i, j = np.triu_indices(d)
-    left, right = (i * d + j).tolist(), (j * d + i).tolist()
-    starts = range(0, m.n_groups * wide, wide)
-    first = [flat[g + at] for g in starts for at in left]
-    second = [flat[g + at] for g in starts for at in right]
-    return first, second
-
-
-def _present_sums(m: MomentResults, whole: Limbs, gaps: Limbs) -> Limbs:
-    """Σ over the rows where j is present: the whole sum minus that over the gaps."""
-    cells = np.arange(m.n_groups * m.d, dtype=np.int64)
-    repeated = whole.take(np.repeat(cells, m.d), 1)
-    return Limbs.add([repeated, gaps], (1, -1))
+def _pair_sums(m: MomentResults) -> PairSums:
+    i, j = np.triu_indices(m.d)
+    n = m.pair_count[:, i, j].ravel()
+    own = _own_squares(m)
+    return PairSums(m.d, n, m.sums, m.gaps, m.products, own, m.squares)
 
 
 def _square(m: MomentResults, upper: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,7 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["over_root", "quotients", "ratio"]
+from stats.exact_input import readable
+from stats.kernels_rounding import round_quotients
+from stats.limbs import Limbs
+
+__all__ = ["over_counts", "over_root", "quotients", "ratio"]
 
 
 def ratio(numerator: int, denominator: int, exponent: int) -> float:
@@ -62,24 +66,51 @@ def over_root(numerator: int, square: int) -> float:
 
 
 def quotients(
-    numerators: Sequence[int], denominators: NDArray[np.int64], exponent: int
+    numerators: Sequence[int], denominators: Sequence[int], exponent: int
 ) -> NDArray[np.float64]:
     """Element-wise `ratio`; NaN where the denominator is not positive.
 
     Parameters
     ----------
-    numerators : sequence of int, length n
-    denominators : int64 array, shape (n,)
+    numerators, denominators : sequences of int, length n
     exponent : int
 
     Returns
     -------
     float64 array, shape (n,)
     """
-    out = np.full(len(numerators), np.nan)
-    for i, (top, bottom) in enumerate(
-        zip(numerators, denominators.tolist(), strict=True)
-    ):
-        if bottom > 0:
-            out[i] = ratio(top, bottom, exponent)
+    pairs = zip(numerators, denominators, strict=True)
+    found = [ratio(a, int(b), exponent) if b > 0 else math.nan for a, b in pairs]
+    return np.array(found, dtype=np.float64)
+
+
+def over_counts(
+    limbs: Limbs, counts: NDArray[np.int64], unit: int
+) -> NDArray[np.float64]:
+    """Every cell over its count, correctly rounded; NaN where that is not positive.
+
+    Parameters
+    ----------
+    limbs : Limbs
+    counts : int64 array, shape (cells,)
+    unit : int
+        Exponent of two of bit 0 of grid limb 0.
+
+    Returns
+    -------
+    float64 array, shape (cells,)
+
+    Notes
+    -----
+    Compiled; counts of 2^32 and more are divided by as Python integers.  Naive twin:
+    `quotients`.
+    """
+    out = np.empty(limbs.cells)
+    late = np.empty(limbs.cells, dtype=np.bool_)
+    words, n = readable(limbs.words, np.uint32), readable(counts, np.int64)
+    exponent = unit + 32 * limbs.base
+    round_quotients(out.view(np.uint64), late, words, n, exponent)
+    if late.any():
+        rest = Limbs(limbs.words[late], limbs.base).integers()
+        out[late] = quotients(rest, counts[late].tolist(), exponent)
     return out
