@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from stats import exact_blocks, exact_dot, kernels, kernels_quantiles, moment_block
+from stats import (
+    exact_blocks,
+    exact_dot,
+    float_block,
+    kernels,
+    kernels_quantiles,
+    moment_block,
+)
 
 __all__ = ["warm"]
 
@@ -16,4 +23,5 @@ def warm() -> None:
     exact_blocks.warm()
     exact_dot.warm()
     moment_block.warm()
+    float_block.warm()
     kernels_quantiles.warm()
