@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stats import exact_blocks
+from stats import exact_blocks, exact_dot
 from stats.exact import ExactSum, exact_sum
 from stats.exact_blocks import frozen, pieces
+from stats.kernels_columns import add_columns, add_elements
+from stats.kernels_dot import add_dot
+from stats.kernels_sum import add_flat, add_rows
 from tests.laws import same_bytes
 
 _INTEGERS = ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
@@ -100,3 +103,23 @@ def test_strided_values_are_copied_a_piece_at_a_time():
     sizes = [piece.size for piece in pieces(x, np.float64)]
     assert sizes == [exact_blocks.PIECE] * 2
     assert not np.shares_memory(frozen(x[:9], np.float64), x)
+
+
+def test_nothing_is_compiled_after_the_warm_up():
+    exact_blocks.warm()
+    exact_dot.warm()
+    kernels = (add_flat, add_rows, add_columns, add_elements, add_dot)
+    before = [len(kernel.signatures) for kernel in kernels]
+    assert before == [2] * 5
+    x = np.ldexp(np.arange(-2400.0, 2400.0), np.arange(4800) % 1900 - 950)
+    for array in (x, np.ones(4800, dtype="f4"), np.ones(4800, ">f2"), x * np.inf):
+        with np.errstate(invalid="ignore"):
+            for width in (1, 3, 12, 600):
+                rows = array.reshape(-1, width)
+                for view in (rows, rows[::2], np.asfortranarray(rows), rows[:1]):
+                    exact_sum(view)
+                    exact_sum(view, axis=0)
+                    exact_sum(view, axis=1)
+            exact_dot.exact_dot(array, array[::-1])
+            exact_dot.exact_dot(array, x)
+    assert [len(kernel.signatures) for kernel in kernels] == before
