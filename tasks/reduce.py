@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 import dask.threaded
 from dask.local import get_sync
-from distributed import Client, as_completed
+from distributed import Client, Future, as_completed
 
 from stats.summary import InvalidInput, Summary, merge_all
 
@@ -192,7 +192,7 @@ def _run(
             collect(names[future.key], cast("S", summary))
             future.release()
     finally:
-        client.cancel(futures)
+        _cancel_pending(client, futures)
 
 
 def _leaf_counter(
@@ -244,4 +244,15 @@ def _run_watched(
                 future.release()
         return futures[-1].result()
     finally:
-        client.cancel(futures)
+        _cancel_pending(client, futures)
+
+
+def _cancel_pending(client: Client, futures: list[Future[Any]]) -> None:
+    """Drop what an error left undone.
+
+    Only that: the scheduler ends the connection of a client that cancels a key which
+    it has released.
+    """
+    pending = [future for future in futures if future.status == "pending"]
+    if pending:
+        client.cancel(pending)

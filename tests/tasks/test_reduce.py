@@ -133,6 +133,22 @@ def test_threads_run_blocks_side_by_side():
     assert found.digest() == summarize(tuple(range(ROWS))).digest()
 
 
+def test_runs_leave_their_client_connected(client):
+    """Cancelling a key that was released made the scheduler drop its client."""
+    whole = summarize(tuple(range(ROWS))).digest()
+    for _ in range(25):
+        found = tree_reduce(
+            blocks(100),
+            summarize,
+            client=client,
+            progress=lambda done, total: None,
+        )
+        many = tree_reduce_many({"a": blocks(200)}, summarize, client=client)
+        assert found.digest() == many["a"].digest() == whole
+    assert client.status == "running"
+    assert client.submit(int, 7).result(timeout=60) == 7
+
+
 @pytest.mark.parametrize("where", ["threads", "cluster", "watched"])
 def test_an_error_of_a_block_ends_a_watched_run(where, client):
     broken = functools.partial(summarize, offset=ROWS)
