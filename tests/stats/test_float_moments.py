@@ -57,12 +57,12 @@ def same_within_the_bound(expected: FloatMoments, actual: FloatMoments) -> None:
     one, two = expected.to_arrays(), actual.to_arrays()
     for name in ("pair_count", "infinite_signs", "minimum", "maximum", "center"):
         np.testing.assert_array_equal(two[name], one[name], err_msg=name)
-    square = one["squares"]
-    own = np.einsum("gii->gi", square)
+    own = np.einsum("gii->gi", one["squares"])
+    own_sums = np.sqrt(expected.finite_count * own)
     i, j = np.triu_indices(expected.d, 1)
     sizes = {
-        "sums": np.sqrt(one["pair_count"] * square),
-        "squares": square,
+        "sums": own_sums[:, None, :],
+        "squares": own[:, None, :],
         "products": np.sqrt(own[:, i] * own[:, j]),
         "cubes": np.sqrt(own * one["fourths"]),
         "fourths": one["fourths"],
