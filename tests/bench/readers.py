@@ -84,6 +84,8 @@ def measure(options: Options) -> Section:
             ]  # fmt: skip
             size = sum(f.stat().st_size for f in stored.folder.rglob("*"))
             figures.append(Figure(f"stored: {what}", size / 1e6, "MB", note=encoding))
+            for path in (stored.folder, stored.repository):
+                shutil.rmtree(path)
     installed = importlib.util.find_spec("zarrs") is not None
     return Section(
         "readers",

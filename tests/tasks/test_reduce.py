@@ -136,11 +136,12 @@ def test_threads_run_blocks_side_by_side():
 def test_runs_leave_their_client_connected(client):
     """Cancelling a key that was released made the scheduler drop its client."""
     whole = summarize(tuple(range(ROWS))).digest()
-    for _ in range(25):
+    for _ in range(15):
         found = tree_reduce(
-            blocks(100),
+            blocks(20),
             summarize,
             client=client,
+            split_every=4,
             progress=lambda done, total: None,
         )
         many = tree_reduce_many({"a": blocks(200)}, summarize, client=client)
