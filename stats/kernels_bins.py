@@ -13,6 +13,7 @@ import numba as nb
 import numpy as np
 from numba.extending import intrinsic
 
+from stats.compiled import compiled, inlined
 from stats.lanes import LANES, prefetch, value_at
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "flush",
     "flush_bins",
     "scalar_bits",
+    "sigma",
 ]
 
 # Tables, sign and exponent, low and high half of the mantissa.
@@ -51,7 +53,13 @@ def _reinterpret(_context, value):  # type: ignore[no-untyped-def]  # compiled
 scalar_bits: Any = intrinsic(_reinterpret)
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@inlined
+def sigma(exponent):  # type: ignore[no-untyped-def]  # compiled
+    """1.5 times the power of two with this biased exponent."""
+    return scalar_bits((np.int64(exponent) << 52) | np.int64(1 << 51))
+
+
+@inlined
 def flush(row, units, exponent):  # type: ignore[no-untyped-def]  # compiled
     """Add units (below 2^62 in size) of 2^(exponent - 1) into the limbs of one cell.
 
@@ -66,7 +74,7 @@ def flush(row, units, exponent):  # type: ignore[no-untyped-def]  # compiled
     row[at + 2] += high >> 32
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def add_one(row, special, value):  # type: ignore[no-untyped-def]  # compiled
     """Add one value: the element path."""
     bits = scalar_bits(np.float64(value))
@@ -79,7 +87,7 @@ def add_one(row, special, value):  # type: ignore[no-untyped-def]  # compiled
     flush(row, -mantissa if bits < 0 else mantissa, max(exponent, 1))
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def clean(x, start, stop, out, special):  # type: ignore[no-untyped-def]  # compiled
     """Copy x[start:stop] with zeros for infinities and NaN, which are counted.
 
@@ -105,7 +113,7 @@ def clean(x, start, stop, out, special):  # type: ignore[no-untyped-def]  # comp
     return most >> 52
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def fill_bins(bins, x, start, stop):  # type: ignore[no-untyped-def]  # compiled
     """Add mantissas of x[start:stop], a multiple of 4 values.
 
@@ -136,7 +144,7 @@ def fill_bins(bins, x, start, stop):  # type: ignore[no-untyped-def]  # compiled
     return finite
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def flush_bins(row, bins):  # type: ignore[no-untyped-def]  # compiled
     """Add up all bins into the limbs of one cell, and empty them."""
     for at in range(bins.shape[1]):

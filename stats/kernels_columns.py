@@ -7,17 +7,16 @@ tests/stats/test_exact_columns.py.  Nothing here may be compiled with fast-math.
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
-from stats.kernels_bins import add_one, clean, flush, scalar_bits
+from stats.compiled import compiled
+from stats.kernels_bins import add_one, clean, flush, scalar_bits, sigma
 from stats.kernels_sum import (
     ALL_PASSES,
     BLOCK,
     HEADROOM,
     LARGEST,
     add_clean,
-    sigma,
 )
 from stats.lanes import LANES, bits, larger, load, prefetch, splat, store, value_at
 
@@ -31,7 +30,7 @@ _SIGN_AND_EXPONENT = np.int64(-(1 << 52))
 _SIZE = np.int64((1 << 63) - 1)
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _find_tops(x, start, stop, width, tops, cell, out):  # type: ignore[no-untyped-def]  # compiled
     """Biased exponents of σ for eight columns; HEADROOM where none is large enough."""
     sizes, most = splat(_SIZE), splat(np.int64(0))
@@ -43,7 +42,7 @@ def _find_tops(x, start, stop, width, tops, cell, out):  # type: ignore[no-untyp
         tops[cell + lane] = top if top <= LARGEST else HEADROOM
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _eight(x, start, stop, width, tops, cell, ahead, out):  # type: ignore[no-untyped-def]  # compiled
     """Two levels of eight columns; their units, and what σ did not hold, in `out`."""
     for lane in range(LANES):
@@ -70,7 +69,7 @@ def _eight(x, start, stop, width, tops, cell, ahead, out):  # type: ignore[no-un
     store(out, 3 * LANES, rest)
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _alone(row, special, x, start, stop, width, column, scratch):  # type: ignore[no-untyped-def]  # compiled
     """Add a tile of one column; returns the biased exponent of its σ."""
     n = 0
@@ -89,7 +88,7 @@ def _alone(row, special, x, start, stop, width, column, scratch):  # type: ignor
     return HEADROOM
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def add_columns(limbs, special, x, width, begin):  # type: ignore[no-untyped-def]  # compiled
     """Add columns of a contiguous array into one cell each.
 
@@ -145,7 +144,7 @@ def add_columns(limbs, special, x, width, begin):  # type: ignore[no-untyped-def
     return apart
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def add_elements(limbs, special, x):  # type: ignore[no-untyped-def]  # compiled
     """Add rows of values into one cell per column, value by value.
 

@@ -11,9 +11,9 @@ compiled with fast-math.
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
+from stats.compiled import compiled
 from stats.kernels import add_product, parts
 from stats.kernels_bins import flush_bins, scalar_bits
 from stats.kernels_sum import BLOCK, RENEW, add_block
@@ -43,7 +43,7 @@ _SIZE = np.int64((1 << 63) - 1)
 _AHEAD = 384
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _multiply(x, y, start, stop, products, errors):  # type: ignore[no-untyped-def]  # compiled
     """Products and their rounding errors; False when some are not exact."""
     sizes, one, all_bits = splat(_SIZE), splat(np.int64(1)), splat(np.int64(-1))
@@ -62,7 +62,7 @@ def _multiply(x, y, start, stop, products, errors):  # type: ignore[no-untyped-d
     return union(odd) == 0
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _add_odd(wide, special, a, b, always):  # type: ignore[no-untyped-def]  # compiled
     """Add a product, unless two float64 hold it and it is not wanted always."""
     p = a * b
@@ -78,7 +78,7 @@ def _add_odd(wide, special, a, b, always):  # type: ignore[no-untyped-def]  # co
     return True
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _take_odd(wide, special, x, y, start, stop, products, errors):  # type: ignore[no-untyped-def]  # compiled
     """Add products that two float64 may not hold, and set those to zero."""
     for i in range(start, stop):
@@ -87,7 +87,7 @@ def _take_odd(wide, special, x, y, start, stop, products, errors):  # type: igno
             errors[i - start] = 0.0
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def add_dot(row, wide, special, bins, x, y, rounded):  # type: ignore[no-untyped-def]  # compiled
     """Add the products of two contiguous arrays.
 

@@ -13,9 +13,9 @@ tests/stats/test_exact_fast.py.  Nothing here may be compiled with fast-math.
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
+from stats.compiled import compiled
 from stats.kernels_bins import (
     add_one,
     clean,
@@ -23,6 +23,7 @@ from stats.kernels_bins import (
     flush,
     flush_bins,
     scalar_bits,
+    sigma,
 )
 from stats.lanes import LANES, bits, load, prefetch, splat, store, total, union
 
@@ -38,7 +39,6 @@ __all__ = [
     "add_flat",
     "add_passes",
     "add_rows",
-    "sigma",
 ]
 
 # Values per block: each is below 2^51 units, so a block is below 2^62.
@@ -63,13 +63,7 @@ _ONE, _TWO, _DEEP, _WIDE = 1, 2, 3, 4
 _AHEAD = 384
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
-def sigma(exponent):  # type: ignore[no-untyped-def]  # compiled
-    """1.5 times the power of two with this biased exponent."""
-    return scalar_bits((np.int64(exponent) << 52) | np.int64(1 << 51))
-
-
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _one_level(x, start, stop, s1):  # type: ignore[no-untyped-def]  # compiled
     """Units of s1, bits where σ was left, and bits of what is left over."""
     sigma1 = splat(s1)
@@ -85,7 +79,7 @@ def _one_level(x, start, stop, s1):  # type: ignore[no-untyped-def]  # compiled
     return total(first) - (stop - start) * scalar_bits(s1), union(bad), union(rest)
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _two_levels(x, start, stop, s1, s2):  # type: ignore[no-untyped-def]  # compiled
     """Units of s1 and s2, bits where σ was left, and bits of what is left over."""
     sigma1, sigma2 = splat(s1), splat(s2)
@@ -106,7 +100,7 @@ def _two_levels(x, start, stop, s1, s2):  # type: ignore[no-untyped-def]  # comp
     return one, two, union(bad), union(rest)
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _peel(x, start, stop, out, s1, s2):  # type: ignore[no-untyped-def]  # compiled
     """Two levels, and what is left over of every value in `out`."""
     sigma1, sigma2 = splat(s1), splat(s2)
@@ -129,7 +123,7 @@ def _peel(x, start, stop, out, s1, s2):  # type: ignore[no-untyped-def]  # compi
     return one, two, union(bad), union(rest)
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _denormals(x, start, stop):  # type: ignore[no-untyped-def]  # compiled
     """Sum of values below 2^-1022, whose bits are integers; slow in floating point."""
     sizes, shift = splat(_SIZE), splat(np.int64(63))
@@ -143,7 +137,7 @@ def _denormals(x, start, stop):  # type: ignore[no-untyped-def]  # compiled
     return total(first), union(seen)
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def add_passes(row, rest, n, top, limit):  # type: ignore[no-untyped-def]  # compiled
     """Add a block of finite values by passes over its rest.
 
@@ -174,7 +168,7 @@ def add_passes(row, rest, n, top, limit):  # type: ignore[no-untyped-def]  # com
     return False
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def add_clean(row, rest, n, top, limit):  # type: ignore[no-untyped-def]  # compiled
     """`add_passes` for values that nothing was taken from; denormals are faster."""
     if top == HEADROOM:
@@ -183,7 +177,7 @@ def add_clean(row, rest, n, top, limit):  # type: ignore[no-untyped-def]  # comp
     return add_passes(row, rest, n, top, limit)
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _extract(row, bins, scratch, x, start, stop, state):  # type: ignore[no-untyped-def]  # compiled
     """Add a block with the σ of the block before; False, nothing added: it is small."""
     top, low = state[0], max(state[0] - 52, 1)
@@ -214,7 +208,7 @@ def _extract(row, bins, scratch, x, start, stop, state):  # type: ignore[no-unty
     return True
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def _give_up(bins, rest, n, state):  # type: ignore[no-untyped-def]  # compiled
     """Put the rest of a block into bins, and blocks like it too."""
     fill_bins(bins, rest, 0, n)
@@ -222,7 +216,7 @@ def _give_up(bins, rest, n, state):  # type: ignore[no-untyped-def]  # compiled
     state[2] += 1
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def add_block(row, special, bins, scratch, x, start, stop, state):  # type: ignore[no-untyped-def]  # compiled
     """Add at most BLOCK values, a multiple of LANES, into one cell.
 
@@ -254,7 +248,7 @@ def add_block(row, special, bins, scratch, x, start, stop, state):  # type: igno
             fill_bins(bins, scratch, 0, n)
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def add_flat(row, special, bins, x, start, stop):  # type: ignore[no-untyped-def]  # compiled
     """Add x[start:stop] of a contiguous array into one cell.
 
@@ -287,7 +281,7 @@ def add_flat(row, special, bins, x, start, stop):  # type: ignore[no-untyped-def
     return state[2]
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled
 def add_rows(limbs, special, bins, x):  # type: ignore[no-untyped-def]  # compiled
     """Add equal stretches of a contiguous array into one cell each.
 

@@ -4,9 +4,6 @@ A value of type `Lanes` is an LLVM vector of eight float64 or int64.  It lives i
 registers, inside one compiled function only: 512 bits wide where the processor has
 them, split by LLVM where it does not, with the same bits everywhere.  Operators act
 lane by lane; integers wrap.  Nothing here may be compiled with fast-math.
-
-The compiler's cache knows a kernel by its own file only: after a change here, remove
-the cached kernels.
 """
 
 from __future__ import annotations

@@ -18,7 +18,6 @@ from tests.laws import state_bytes
 pytestmark = pytest.mark.slow  # every fault is compiled
 
 _TWO_REST = "        rest = rest | bits(q - (u - sigma2))\n"
-_CACHED = "@nb.njit(cache=True, nogil=True)"
 
 # What is wrong, and the text of the kernel before and after.
 SUMS = {
@@ -50,7 +49,7 @@ SUMS = {
         "    for i in range(whole, stop):\n",
         "    for i in range(whole, whole):\n",
     ),
-    "fast-math": (_CACHED, "@nb.njit(nogil=True, fastmath=True)"),
+    "fast-math": ("compiled = njit(", "compiled = njit(fastmath=True, "),
 }
 COLUMNS = {
     "no fault": ("", ""),
@@ -65,7 +64,7 @@ COLUMNS = {
     ),
     "σ of another column": ("top = tops[cell + lane]", "top = tops[cell]"),
     "columns copied out keep old values": ("        column[n] = 0.0\n", ""),
-    "fast-math": (_CACHED, "@nb.njit(nogil=True, fastmath=True)"),
+    "fast-math": ("compiled = njit(", "compiled = njit(fastmath=True, "),
 }
 DOTS = {
     "no fault": ("", ""),
@@ -87,11 +86,15 @@ DOTS = {
 def planted(module: ModuleType, fault: tuple[str, str]) -> SimpleNamespace:
     """Copy of a module of kernels with a fault, compiled without the cache."""
     source = inspect.getsource(module)
+    ours = "from stats.compiled import compiled\n"
+    assert ours in source
+    uncached = "from numba import njit\ncompiled = njit(nogil=True)\n"
+    source = source.replace(ours, uncached)
     before, after = fault
     assert before in source, f"{module.__name__} does not hold {before!r}"
     source = source.replace(before, after) if before else source
     names: dict[str, object] = {"__name__": "planted"}
-    exec(source.replace("cache=True, ", ""), names)  # our own source
+    exec(source, names)  # our own source
     return SimpleNamespace(**names)
 
 
