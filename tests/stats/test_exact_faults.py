@@ -32,7 +32,11 @@ SUMS = {
         "",
     ),
     "σ is two binades lower": ("\nHEADROOM = 3", "\nHEADROOM = 1"),
-    "σ has the significand 1": ("np.int64(1 << 51))", "np.int64(0))"),
+    "σ has the significand 1": (
+        "from stats.lanes import LANES",
+        "@njit\ndef sigma(exponent):\n    return scalar_bits(np.int64(exponent) << 52)\n"
+        "\nfrom stats.lanes import LANES",
+    ),
     "the second σ is a binade lower": ("max(top - 52, 1)", "max(top - 53, 1)"),
     "the exponent of σ falls below the smallest": ("        top = max(top, 1)\n", ""),
     "denormals are assumed": ("return seen >> 52 == 0", "return True"),
