@@ -20,7 +20,7 @@ from stats.quantiles import GroupQuantiles
 from storage.chunks import ChunkSource, Missing
 from storage.labels import axis_labels, read_labels
 from tasks.array_pass import ArrayPass
-from tasks.memory import allowed_bytes, peak_memory
+from tasks.memory import Prediction, allowed_bytes, peak_memory
 from tasks.probe import Summarize
 from tasks.progress import report_progress
 
@@ -117,25 +117,14 @@ def summarize_array(
         progress=lambda done, total: report_progress("chunks", done, total),
     )
     spent = time.process_time() - start
-    rows = source.shape[0] * source.shape[1]
-    facts: dict[str, Any] = {
+    facts = {
         "array": url,
         "path": path,
-        "snapshot": source.snapshot,
         "statistic": statistic,
         "groups": len(names),
-        "agents": source.shape[0],
-        "times": source.shape[1],
-        "features": source.shape[2],
-        "chunks": source.n_chunks,
-        "bytes": source.n_bytes,
-        "codec": source.codec,
         "digest": found.digest(),
-        "nanoseconds_per_row": round(1e9 * spent / rows, 1),
-        "memory_predicted": predicted.bytes,
-        "memory_predicted_parts": dict(predicted.parts),
         "memory_allowed": allowed,
-        "memory_peak": peak_memory(),
+        **_facts(source, spent, predicted),
     }
     agents = np.bincount(codes[codes >= 0], minlength=len(names))
     table = _TABLES[statistic](found, agents * source.shape[1])
@@ -151,6 +140,24 @@ def summarize_array(
     )
     table["agents"] = ("group", agents, {"long_name": "agents of the group"})
     return ArraySummary(table.assign_attrs(_plain(facts)), facts)
+
+
+def _facts(source: ChunkSource, spent: float, predicted: Prediction) -> dict[str, Any]:
+    """What was read, and what it took: `spent` seconds of a processor."""
+    rows = source.shape[0] * source.shape[1]
+    return {
+        "snapshot": source.snapshot,
+        "agents": source.shape[0],
+        "times": source.shape[1],
+        "features": source.shape[2],
+        "chunks": source.n_chunks,
+        "bytes": source.n_bytes,
+        "codec": source.codec,
+        "nanoseconds_per_row": round(1e9 * spent / rows, 1),
+        "memory_predicted": predicted.bytes,
+        "memory_predicted_parts": dict(predicted.parts),
+        "memory_peak": peak_memory(),
+    }
 
 
 def _encoded(
