@@ -34,7 +34,7 @@ SUMS = {
     "σ is two binades lower": ("\nHEADROOM = 3", "\nHEADROOM = 1"),
     "σ has the significand 1": (
         "from stats.lanes import LANES",
-        "@njit\ndef sigma(exponent):\n    return scalar_bits(np.int64(exponent) << 52)\n"
+        "@njit\ndef sigma(e):\n    return scalar_bits(np.int64(e) << 52)\n"
         "\nfrom stats.lanes import LANES",
     ),
     "the second σ is a binade lower": ("max(top - 52, 1)", "max(top - 53, 1)"),
