@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from stats import exact_input, extremes, limbs, moment_block, moment_results
-from stats.exact import exact_sum
+from stats.exact_dot import exact_dot
 from stats.limbs import Limbs
 from stats.moments import GroupMoments
 
@@ -76,9 +76,9 @@ def test_without_unknown_extremes_a_subtraction_invents_a_minimum(monkeypatch):
 
 def test_without_the_integer_limit_bits_are_lost(monkeypatch):
     with pytest.raises(ValueError, match="above 2"):
-        exact_sum([2**53 + 1, -(2**53)])
+        exact_dot([2**53 + 1, -(2**53)], [1, 1])
     monkeypatch.setattr(exact_input, "_EXACT_INTEGERS", 1 << 63)
-    assert exact_sum([2**53 + 1, -(2**53)]) == 0.0  # true sum: 1
+    assert exact_dot([2**53 + 1, -(2**53)], [1, 1]) == 0.0  # the true one is 1
 
 
 def test_without_the_infinity_guard_a_covariance_looks_finite(monkeypatch):
