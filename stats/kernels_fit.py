@@ -133,17 +133,16 @@ def _fits_grid(tile, pending, r):  # type: ignore[no-untyped-def]  # compiled
 def leave_out(tile, pending, n):  # type: ignore[no-untyped-def]  # compiled
     """Take the rows that the grid does not hold out of the tile; return how many."""
     d, sigma = tile.needed.size, power(-UNIT)
-    tile.left_out[:] = 0
     found = 0
     for r in range(n):
         if _fits_grid(tile, pending, r):
             continue
         found += 1
         w, bit = r // 64, _ONE << np.uint64(r % 64)
-        tile.left_out[w] |= bit
+        tile.counted[w] &= ~bit
         for j in range(d):
-            tile.gone[j] += np.int64((tile.missing[j, w] & bit) == 0)
-            tile.missing[j, w] &= ~bit
+            tile.seen[j] -= np.int64((tile.there[j, w] & bit) != 0)
+            tile.there[j, w] &= ~bit
         for c in range(pending.used[0]):
             # What the grid made of the value, as `scale` and `split` counted it.
             tile.total[c] -= np.int64(np.rint(tile.scaled[c, r] * sigma))

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from stats.compiled import compiled
 from stats.kernels import add_product, add_single, parts
 from stats.kernels_fit import fit, leave_out
-from stats.kernels_products import add_gaps, add_products, flush
+from stats.kernels_gaps import add_gaps
+from stats.kernels_products import add_products, flush
 from stats.kernels_tile import (
     LOWEST,
     ROWS,
     UNIT,
     Rows,
     copy,
-    missing_words,
 )
 from stats.kernels_vector import bits
 
@@ -106,11 +106,11 @@ def add_row(raw, r, g, state, pairs):  # type: ignore[no-untyped-def]  # compile
 
 
 @compiled
-def _lowest(raw, n, left_out, every):  # type: ignore[no-untyped-def]  # compiled
+def _lowest(raw, n, counted, every):  # type: ignore[no-untyped-def]  # compiled
     """Lowest grid position of the values of rows that are taken apart."""
     low = _FAR
     for r in range(n):
-        if every or (left_out[r // 64] >> np.uint64(r % 64)) & _ONE:
+        if every or not (counted[r // 64] >> np.uint64(r % 64)) & _ONE:
             for j in range(raw.shape[0]):
                 size = bits(raw[j, r]) & _SIZE
                 if 0 < size < _INFINITE:
@@ -132,7 +132,7 @@ def _window(tile, pending, n, apart, every, need):  # type: ignore[no-untyped-de
                 low = min(low, e + 1074 + UNIT - 1)
                 high = max(high, e + 1074)
     if apart:
-        low = min(low, _lowest(tile.raw[0], n, tile.left_out, every))
+        low = min(low, _lowest(tile.raw[0], n, tile.counted, every))
     if low > high:
         low, high = np.int64(0), np.int64(-1)
     need[1], need[2] = max(low, np.int64(0)), high
@@ -173,7 +173,7 @@ def _add_tile(tile, pending, rows, g, state, pairs, need):  # type: ignore[no-un
     if n < _SHORT or not rows.whole:
         copy(tile, rows)
     every = not fit(tile, pending, rows, g, state, pairs) or n < _SHORT
-    gappy = missing_words(tile, rows)
+    gappy = tile.seen.min() < n
     apart = n if every else 0
     if every:
         copy(tile, rows)
@@ -186,12 +186,12 @@ def _add_tile(tile, pending, rows, g, state, pairs, need):  # type: ignore[no-un
         return GAPS
     _note(tile, rows, g, state)
     for r in range(n if apart else 0):
-        if every or (tile.left_out[r // 64] >> np.uint64(r % 64)) & _ONE:
+        if every or not (tile.counted[r // 64] >> np.uint64(r % 64)) & _ONE:
             add_row(tile.raw[0], r, g, state, pairs)
     if not every:
         _add_columns(tile, pending, n, pairs)
-        if gappy and pairs:
-            add_gaps(pending, tile, g, state, n)
+        if pairs:
+            add_gaps(pending, tile, g, state, n, n - apart)
     return DONE
 
 
@@ -199,8 +199,8 @@ def _add_tile(tile, pending, rows, g, state, pairs, need):  # type: ignore[no-un
 def _add_columns(tile, pending, n, pairs):  # type: ignore[no-untyped-def]  # compiled
     """Add the scaled columns to what is pending."""
     used = pending.used[0]
-    for j in range(tile.gone.size):
-        pending.seen[j] += n - tile.gone[j]
+    for j in range(tile.seen.size):
+        pending.seen[j] += tile.seen[j]
     for c in range(used):
         pending.sums[c] += tile.total[c]
     rows = (n + 63) // 64 * 64

@@ -13,19 +13,19 @@ from numpy.typing import NDArray
 
 from stats import lanes
 from stats.compiled import compiled, inlined
-from stats.kernels import add_product, add_single, parts
+from stats.kernels import add_single
 from stats.kernels_tile import UNIT
-from stats.kernels_vector import bits, fma
+from stats.kernels_vector import bits
 
-__all__ = ["Pending", "add_gaps", "add_products", "flush", "new_pending"]
+__all__ = ["REST", "SIGMA", "Pending", "add_products", "flush", "new_pending"]
 
 # Exponent of two of the unit of what is left of a product after units of 2^-43.
 LOW_UNIT = -87
 # Grid position of bit 0 of units of the columns, for sums and for products.
 _SUM = 1074 + UNIT
 _HIGH, _LOW = 2148 + UNIT, 2148 + LOW_UNIT
-_SIGMA = 1.5 * 2.0 ** (52 + UNIT)
-_REST = 1.5 * 2.0 ** (52 + LOW_UNIT)
+SIGMA = 1.5 * 2.0 ** (52 + UNIT)
+REST = 1.5 * 2.0 ** (52 + LOW_UNIT)
 _ONE = np.uint64(1)
 
 
@@ -46,12 +46,13 @@ class Pending(NamedTuple):
         Σ y in units of 2^-43.
     high, low : int64 arrays, shape (C, C)
         Σ y_b y_c for b <= c in units of 2^-43 and 2^-87, to be added.
-    gaps : int64 array, shape (d, 4 d)
-        Over the rows where j (first axis) is missing: how many have i, Σ y_i, and
-        Σ y_i² in units of 2^-43 and 2^-87, one after the other.
-    values : float64 array, shape (d,)
-    parts : int64 array, shape (4 d,)
-        Scratch space: a row, and what it adds to `gaps`.
+    both : int64 array, shape (d, d)
+        Rows that have i and j.
+    gaps : int64 array, shape (3, d, W), W a multiple of 8
+        Over the rows where j (second axis) is missing: Σ y_i, and Σ y_i² in units of
+        2^-43 and 2^-87.
+    places : int64 array, shape (d + 1,)
+        Scratch space.
     """
 
     used: NDArray[np.int64]
@@ -61,14 +62,14 @@ class Pending(NamedTuple):
     sums: NDArray[np.int64]
     high: NDArray[np.int64]
     low: NDArray[np.int64]
+    both: NDArray[np.int64]
     gaps: NDArray[np.int64]
-    values: NDArray[np.float64]
-    parts: NDArray[np.int64]
+    places: NDArray[np.int64]
 
 
 def new_pending(d: int) -> Pending:
     """Nothing pending for d features."""
-    wide = 2 * d + 2
+    wide = 2 * d + 8
 
     def zeros(*shape: int) -> NDArray[np.int64]:
         return np.zeros(shape, dtype=np.int64)
@@ -81,16 +82,16 @@ def new_pending(d: int) -> Pending:
         sums=zeros(wide),
         high=zeros(wide, wide),
         low=zeros(wide, wide),
-        gaps=zeros(d, 4 * d),
-        values=np.zeros(d),
-        parts=zeros(4 * d),
+        both=zeros(d, d),
+        gaps=zeros(3, d, (d + 7) // 8 * 8),
+        places=zeros(d + 1),
     )
 
 
 @compiled
 def _dot(x, y, n):  # type: ignore[no-untyped-def]  # compiled
     """Σ x y over n rows, a multiple of 8, in units of 2^-43 and 2^-87."""
-    sigma, rest = lanes.splat(np.float64(_SIGMA)), lanes.splat(np.float64(_REST))
+    sigma, rest = lanes.splat(np.float64(SIGMA)), lanes.splat(np.float64(REST))
     high = lanes.splat(np.int64(0))
     low = high
     for i in range(0, n, 8):
@@ -98,7 +99,7 @@ def _dot(x, y, n):  # type: ignore[no-untyped-def]  # compiled
         t = lanes.fused(a, b, sigma)
         high = high + lanes.bits(t)
         low = low + lanes.bits(rest + lanes.fused(a, b, sigma - t))
-    return lanes.total(high) - n * bits(_SIGMA), lanes.total(low) - n * bits(_REST)
+    return lanes.total(high) - n * bits(SIGMA), lanes.total(low) - n * bits(REST)
 
 
 @compiled
@@ -111,7 +112,7 @@ def _four_dots(high, low, scaled, b, c, n):  # type: ignore[no-untyped-def]  # c
     integer that was added.
     """
     w, x, y, z = scaled[b], scaled[b + 1], scaled[c], scaled[c + 1]
-    sigma, rest = lanes.splat(np.float64(_SIGMA)), lanes.splat(np.float64(_REST))
+    sigma, rest = lanes.splat(np.float64(SIGMA)), lanes.splat(np.float64(REST))
     h0, h1, h2, h3 = sigma, sigma, sigma, sigma
     l0, l1, l2, l3 = rest, rest, rest, rest
     for i in range(0, n, 8):
@@ -162,72 +163,6 @@ def add_products(pending, scaled, n, pairs):  # type: ignore[no-untyped-def]  # 
                 pending.low[b, c] += low
 
 
-@compiled
-def add_gaps(pending, tile, g, state, n):  # type: ignore[no-untyped-def]  # compiled
-    """Sum what is there in the rows where something is missing.
-
-    Split columns enter the limbs at once, value by value; the others wait.
-    """
-    _add_gaps(pending.gaps, pending.parts, pending.values, tile.scaled, tile.missing, n)
-    for c in range(tile.gone.size, pending.used[0]):
-        _add_split_gaps(pending.owner[c], tile.raw[0], tile.missing, g, state, n)
-
-
-@compiled
-def _add_gaps(gaps, adds, values, scaled, missing, n):  # type: ignore[no-untyped-def]  # compiled
-    d = values.size
-    start, rest = bits(_SIGMA), bits(_REST)
-    for w in range((n + 63) // 64):
-        word = np.uint64(0)
-        for j in range(d):
-            word |= missing[j, w]
-        while word:
-            bit = np.uint64(_trailing(word))
-            word &= word - _ONE
-            row = 64 * w + np.int64(bit)
-            for i in range(d):
-                values[i] = scaled[i, row]
-                adds[i] = np.int64(_ONE - ((missing[i, w] >> bit) & _ONE))
-            for i in range(d):
-                y = values[i]
-                t = fma(y, y, _SIGMA)
-                adds[d + i] = bits(_SIGMA + y) - start
-                adds[2 * d + i] = bits(t) - start
-                adds[3 * d + i] = bits(_REST + fma(y, y, _SIGMA - t)) - rest
-            for j in range(d):
-                if adds[j] == 0:
-                    for k in range(adds.size):
-                        gaps[j, k] += adds[k]
-
-
-@compiled
-def _add_split_gaps(i, raw, missing, g, state, n):  # type: ignore[no-untyped-def]  # compiled
-    """Add feature i where another is missing, value by value."""
-    base, second = state.base[0], state.base[1]
-    for j in range(raw.shape[0]):
-        for w in range((n + 63) // 64):
-            word = missing[j, w] & ~missing[i, w]
-            while word:
-                row = 64 * w + _trailing(word)
-                word &= word - _ONE
-                m, s, negative = parts(raw[i, row])
-                add_single(state.gaps[g, i, j], base, m, s, negative)
-                add_product(state.squares[g, i, j], second, m, m, s + s, False)
-
-
-@inlined
-def _trailing(word):  # type: ignore[no-untyped-def]  # compiled
-    """Position of the lowest set bit."""
-    count = 0
-    while not word & np.uint64(0xFF):
-        word >>= np.uint64(8)
-        count += 8
-    while not word & _ONE:
-        word >>= _ONE
-        count += 1
-    return count
-
-
 @inlined
 def _enter(row, base, units, place):  # type: ignore[no-untyped-def]  # compiled
     if units != 0:
@@ -269,19 +204,19 @@ def _flush_counts(pending, g, state, pairs):  # type: ignore[no-untyped-def]  # 
     for i in range(d):
         if not pairs:
             state.counts[g, i, 0] += pending.seen[i]
-            pending.seen[i] = 0
             continue
         whole = True
         for c in range(d, pending.used[0]):
             whole = whole and pending.owner[c] != i
         e = pending.exponent[i]
         for j in range(d):
-            gaps = pending.gaps[j]
-            state.counts[g, i, j] += pending.seen[i] - gaps[i]
-            if gaps[i] and whole:
+            state.counts[g, i, j] += pending.both[i, j]
+            if whole and pending.both[i, j] < pending.seen[i]:
                 target = state.squares[g, i, j]
-                _enter(state.gaps[g, i, j], state.base[0], gaps[d + i], e + _SUM)
-                _enter(target, state.base[1], gaps[2 * d + i], 2 * e + _HIGH)
-                _enter(target, state.base[1], gaps[3 * d + i], 2 * e + _LOW)
-        pending.seen[i] = 0
+                single, high = pending.gaps[0, j, i], pending.gaps[1, j, i]
+                _enter(state.gaps[g, i, j], state.base[0], single, e + _SUM)
+                _enter(target, state.base[1], high, 2 * e + _HIGH)
+                _enter(target, state.base[1], pending.gaps[2, j, i], 2 * e + _LOW)
+    pending.seen[:] = 0
+    pending.both[:] = 0
     pending.gaps[:] = 0

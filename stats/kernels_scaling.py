@@ -6,7 +6,8 @@ import numpy as np
 
 from stats import lanes
 from stats.compiled import compiled, inlined
-from stats.kernels_tile import LOWEST, UNIT, copy
+from stats.kernels_masks import count_bits, lanes_set
+from stats.kernels_tile import LOWEST, UNIT, copy, count_rows
 from stats.kernels_vector import bits, from_bits, greater, least, most, smaller
 
 __all__ = ["SPLIT", "count_off", "power", "scale", "split"]
@@ -35,15 +36,15 @@ def scale(tile, rows, exponents):  # type: ignore[no-untyped-def]  # compiled
     if rows.whole:
         _scale(
             rows.x, rows.order, rows.first, rows.row, n, exponents, tile.scaled,
-            tile.total, tile.off, tile.gone, tile.low, tile.high,
+            tile.total, tile.off, tile.there, tile.seen, tile.low, tile.high,
         )  # fmt: skip
     else:
         _scale(
             tile.raw, tile.order, 0, 0, n, exponents, tile.scaled,
-            tile.total, tile.off, tile.gone, tile.low, tile.high,
+            tile.total, tile.off, tile.there, tile.seen, tile.low, tile.high,
         )  # fmt: skip
-    for j in range(tile.gone.size):
-        tile.gone[j] -= n - rows.n
+    count_rows(tile.counted, rows.n)
+    for j in range(tile.seen.size):
         low, high = tile.low[j], tile.high[j]
         largest = max(abs(low), abs(high)) if low <= high else 0.0
         if largest == np.inf:
@@ -66,8 +67,9 @@ def _largest(column):  # type: ignore[no-untyped-def]  # compiled
 
 @compiled
 def _scale(  # type: ignore[no-untyped-def]  # compiled
-    x, order, first, row, n, exponents, scaled, totals, off, missing, lowest, highest
-):
+    x, order, first, row, n, exponents, scaled,
+    totals, off, words, seen, lowest, highest,
+):  # fmt: skip
     """Scale and measure columns of n rows, whole words; arrays, for speed."""
     times, size = x.shape[2], lanes.splat(_SIZE)
     sigma, infinite = lanes.splat(np.float64(_SIGMA)), lanes.splat(_INFINITE)
@@ -76,15 +78,15 @@ def _scale(  # type: ignore[no-untyped-def]  # compiled
         down, up = lanes.splat(power(-e)), lanes.splat(power(e))
         low, high = lanes.splat(np.float64(np.inf)), lanes.splat(np.float64(-np.inf))
         total = lanes.splat(np.int64(0))
-        gone, rest = total, total
+        rest, count = total, np.int64(0)
         place, t = first + row // times, row % times
         for start in range(0, n, 64):
-            source = x[order[place], j]
+            source, word = x[order[place], j], np.uint64(0)
             for i in range(0, 64, 8):
                 value = lanes.load(source, t + i)
                 there = lanes.less(lanes.bits(value) & size, infinite)
                 low, high = smaller(value, low), greater(value, high)
-                gone = gone + there
+                word |= lanes_set(there) << np.uint64(i)
                 value = lanes.bits(lanes.bits(value) & there)
                 y = value * down
                 moved = sigma + y
@@ -92,12 +94,14 @@ def _scale(  # type: ignore[no-untyped-def]  # compiled
                 total = total + lanes.bits(moved)
                 rest = rest | (lanes.bits(back) ^ lanes.bits(value))
                 lanes.store(target, start + i, y)
+            words[j, start // 64] = word
+            count += count_bits(word)
             t += 64
             if t == times:
                 place, t = place + 1, 0
         totals[j] = lanes.total(total) - n * bits(_SIGMA)
         off[j] = np.int64((lanes.union(rest) & _SIZE) != 0)
-        missing[j] = n + lanes.total(gone)
+        seen[j] = count
         lowest[j], highest[j] = least(low), most(high)
 
 

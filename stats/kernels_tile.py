@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stats.compiled import compiled
-from stats.kernels_vector import missing_word
 
 __all__ = [
     "HIGHEST",
@@ -29,7 +28,7 @@ __all__ = [
     "Rows",
     "Tile",
     "copy",
-    "missing_words",
+    "count_rows",
     "new_tile",
 ]
 
@@ -79,21 +78,21 @@ class Tile(NamedTuple):
     ----------
     raw : float64 array, shape (1, d, stride)
         Values as they came, and NaN up to a whole word; filled where it is needed.
-    scaled : float64 array, shape (2 d + 1, stride)
+    scaled : float64 array, shape (C, stride)
         Scaled columns; split columns have their low part behind the first d, and a zero
-        column may follow, so that columns come in pairs.
-    missing : uint64 array, shape (d, ROWS / 64)
-        One bit for every value that is infinite or NaN.
-    left_out : uint64 array, shape (ROWS / 64,)
-        One bit for every row that another way takes.
+        column may follow, so that columns come in pairs.  At least eight columns.
+    there : uint64 array, shape (d, WORDS)
+        One bit for every finite value of the rows of the tile.
+    counted : uint64 array, shape (WORDS,)
+        One bit for every row of the tile; not for one that another way takes.
     low, high : float64 arrays, shape (d,)
         Smallest and largest value, infinite ones too; inf and -inf for nothing seen.
-    gone : int64 array, shape (d,)
-        How many values are missing.
+    seen : int64 array, shape (d,)
+        How many values are there.
     needed : int64 array, shape (d,)
         Exponent of two above every finite value, at least LOWEST; LOWEST - 1 when all
         are zero.
-    total : int64 array, shape (2 d + 1,)
+    total : int64 array, shape (C,)
         Σ of the scaled column in units of 2^-43.
     off : int64 array, shape (d,)
         Values of a column that are finer than the grid.
@@ -105,11 +104,11 @@ class Tile(NamedTuple):
 
     raw: NDArray[np.float64]
     scaled: NDArray[np.float64]
-    missing: NDArray[np.uint64]
-    left_out: NDArray[np.uint64]
+    there: NDArray[np.uint64]
+    counted: NDArray[np.uint64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
-    gone: NDArray[np.int64]
+    seen: NDArray[np.int64]
     needed: NDArray[np.int64]
     total: NDArray[np.int64]
     off: NDArray[np.int64]
@@ -119,16 +118,16 @@ class Tile(NamedTuple):
 
 def new_tile(d: int) -> Tile:
     """Scratch space for d features."""
-    wide = 2 * d + 1
+    wide = 2 * d + 8
     # Columns a little longer than a power of two do not fight for the same cache lines.
     return Tile(
         raw=np.zeros((1, d, ROWS + 8)),
         scaled=np.zeros((wide, ROWS + 8)),
-        missing=np.zeros((d, WORDS), dtype=np.uint64),
-        left_out=np.zeros(WORDS, dtype=np.uint64),
+        there=np.zeros((d, WORDS), dtype=np.uint64),
+        counted=np.zeros(WORDS, dtype=np.uint64),
         low=np.zeros(d),
         high=np.zeros(d),
-        gone=np.zeros(d, dtype=np.int64),
+        seen=np.zeros(d, dtype=np.int64),
         needed=np.zeros(d, dtype=np.int64),
         total=np.zeros(wide, dtype=np.int64),
         off=np.zeros(d, dtype=np.int64),
@@ -166,29 +165,9 @@ def copy(tile, rows):  # type: ignore[no-untyped-def]  # compiled
 
 
 @compiled
-def missing_words(tile, rows):  # type: ignore[no-untyped-def]  # compiled
-    """Fill the bits of missing values; True when there are any."""
-    if rows.whole:
-        return _words(tile, rows.x, rows.order, rows.first, rows.row, rows.n)
-    return _words(tile, tile.raw, tile.order, 0, 0, rows.n)
-
-
-@compiled
-def _words(tile, x, order, first, row, n):  # type: ignore[no-untyped-def]  # compiled
-    words, times = (n + 63) // 64, x.shape[2]
-    last = _ALL >> np.uint64(64 * words - n)
-    source, d, found = x.ravel(), x.shape[1], False
-    for j in range(tile.gone.size):
-        if tile.gone[j] == 0:
-            tile.missing[j, :words] = 0
-            continue
-        found = True
-        place, t = first + row // times, row % times
-        for w in range(words):
-            at = (order[place] * d + j) * times + t
-            tile.missing[j, w] = missing_word(source, at)
-            t += 64
-            if t == times:
-                place, t = place + 1, 0
-        tile.missing[j, words - 1] &= last
-    return found
+def count_rows(counted, n):  # type: ignore[no-untyped-def]  # compiled
+    """Set the bits of n rows, and no others."""
+    counted[:] = 0
+    words = (n + 63) // 64
+    counted[:words] = _ALL
+    counted[words - 1] = _ALL >> np.uint64(64 * words - n)
