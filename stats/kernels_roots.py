@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 
-from stats.compiled import compiled
+from stats.compiled import compiled, inlined
 from stats.kernels_words import (
     leading_zeros,
     load,
@@ -36,12 +36,12 @@ _ERROR = 2.0**-90
 _SMALL = -1000
 
 
-@compiled
+@inlined
 def _word(words, low, k):  # type: ignore[no-untyped-def]  # compiled
     return words[k] if k >= low else _NONE
 
 
-@compiled
+@inlined
 def _leading(words, low, high):  # type: ignore[no-untyped-def]  # compiled
     """Two float64 and an exponent: (x + y) 2^e, 1 <= x < 2, of a positive magnitude."""
     top = (words[high - 1] << _BITS) | _word(words, low, high - 2)
@@ -56,7 +56,7 @@ def _leading(words, low, high):  # type: ignore[no-untyped-def]  # compiled
     return x, np.float64(rest) * 2.0**-105, 32 * high - 1 - np.int64(lead)
 
 
-@compiled
+@inlined
 def _product(a, b):  # type: ignore[no-untyped-def]  # compiled
     """A product and its rounding error."""
     p = a * b
@@ -70,7 +70,7 @@ def _product(a, b):  # type: ignore[no-untyped-def]  # compiled
     )
 
 
-@compiled
+@inlined
 def _over_root(x, y, w, z):  # type: ignore[no-untyped-def]  # compiled
     """(x + y) / √(w + z), for numbers near one, as two float64."""
     root = math.sqrt(w)
@@ -81,7 +81,7 @@ def _over_root(x, y, w, z):  # type: ignore[no-untyped-def]  # compiled
     return quotient, ((((x - p) - e) + y) - quotient * more) / root
 
 
-@compiled
+@inlined
 def _decided(top, u, v):  # type: ignore[no-untyped-def]  # compiled
     """The float64 nearest to N / √(uv), all positive; 0 where that is not certain."""
     x, y, exponent = top
@@ -100,13 +100,13 @@ def _decided(top, u, v):  # type: ignore[no-untyped-def]  # compiled
 
 
 @compiled
-def _variance(top, n, own, first, last, at_s, square, one, low, high, at_q):  # type: ignore[no-untyped-def]  # compiled
-    """Variance n Σx² - (Σx)² as two float64 and an exponent; zeros where not positive."""
+def _variance(top, n, minus, own, first, last, at_s, square, one, low, high, at_q):  # type: ignore[no-untyped-def]  # compiled
+    """The two float64 and exponent of n Σx² - (Σx)²; zeros where not positive."""
     low, high = multiply(square, one, low, high, one, low, high)
     turned, low, high = scale_and_subtract(
-        top, n, own, first, last, at_s, square, low, high, at_q, False
+        top, n, own, first, last, at_s, square, low, high, at_q, minus
     )
-    if turned or high == 0:
+    if minus or turned or high == 0:
         return 0.0, 0.0, np.int64(0)
     return _leading(top, low, high)
 
@@ -152,14 +152,18 @@ def round_correlations(  # type: ignore[no-untyped-def]  # compiled
         minus, low, high = subtract(one, width, sums, x, at_x, gaps, gap_x, at_gap)
         other, start, stop = subtract(two, width, sums, y, at_x, gaps, gap_y, at_gap)
         by = np.uint64(n)
-        _, first, last = subtract(
+        less, first, last = subtract(
             part, wide, own, x, at_own, squares, gap_x, at_missing
         )
-        u = _variance(top, by, part, first, last, at_s, square, one, low, high, at_q)
-        _, first, last = subtract(
+        u = _variance(
+            top, by, less, part, first, last, at_s, square, one, low, high, at_q
+        )
+        less, first, last = subtract(
             part, wide, own, y, at_own, squares, gap_y, at_missing
         )
-        v = _variance(top, by, part, first, last, at_s, square, two, start, stop, at_q)
+        v = _variance(
+            top, by, less, part, first, last, at_s, square, two, start, stop, at_q
+        )
         if u[0] == 0.0 or v[0] == 0.0:
             continue
         low, high = multiply(square, one, low, high, two, start, stop)

@@ -2,15 +2,16 @@
 
 An integer is a sign and a magnitude: words of 32 bits in a uint64 array, lowest first,
 of which only those from `low` to `high` - 1 are written; both are 0 for zero.  A caller
-allocates the arrays once and uses them for every cell.  Naive twin: Python's integers,
-tests/stats/test_rounding.py.
+allocates the arrays once and uses them for every cell.  Everything here becomes part of
+its callers: that makes a covariance a third cheaper than calls.  Naive twin: Python's
+integers, tests/stats/test_rounding.py.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from stats.compiled import compiled
+from stats.compiled import inlined
 
 __all__ = ["leading_zeros", "load", "multiply", "scale_and_subtract", "subtract"]
 
@@ -18,7 +19,7 @@ _MASK = np.uint64(0xFFFFFFFF)
 _NONE, _ONE, _BITS = np.uint64(0), np.uint64(1), np.uint64(32)
 
 
-@compiled
+@inlined
 def leading_zeros(x):  # type: ignore[no-untyped-def]  # compiled
     """How many of the 64 bits of a uint64 that is not zero are above its first one."""
     found = np.uint64(0)
@@ -30,7 +31,7 @@ def leading_zeros(x):  # type: ignore[no-untyped-def]  # compiled
     return found
 
 
-@compiled
+@inlined
 def _trimmed(out, low, high):  # type: ignore[no-untyped-def]  # compiled
     """The range without zero words at its ends."""
     while high > low and out[high - 1] == _NONE:
@@ -42,7 +43,7 @@ def _trimmed(out, low, high):  # type: ignore[no-untyped-def]  # compiled
     return low, high
 
 
-@compiled
+@inlined
 def _negate(out, low, high):  # type: ignore[no-untyped-def]  # compiled
     """Two's complement of the words of a range, in place."""
     carry = _ONE
@@ -52,7 +53,7 @@ def _negate(out, low, high):  # type: ignore[no-untyped-def]  # compiled
         carry = word >> _BITS
 
 
-@compiled
+@inlined
 def load(out, words, row):  # type: ignore[no-untyped-def]  # compiled
     """Sign and magnitude of one cell of limbs.
 
@@ -78,21 +79,7 @@ def load(out, words, row):  # type: ignore[no-untyped-def]  # compiled
     return negative, low, high
 
 
-@compiled
-def _word(words, row, k, fill):  # type: ignore[no-untyped-def]  # compiled
-    if k < 0:
-        return _NONE
-    return np.uint64(words[row, k]) if k < words.shape[1] else fill
-
-
-@compiled
-def _fill(words, row):  # type: ignore[no-untyped-def]  # compiled
-    """What the words above the last one are in two's complement."""
-    k = words.shape[1]
-    return _MASK if k > 0 and words[row, k - 1] >> np.uint32(31) else _NONE
-
-
-@compiled
+@inlined
 def subtract(out, width, x, i, at_x, y, j, at_y):  # type: ignore[no-untyped-def]  # compiled
     """Sign and magnitude of cell i of `x` minus cell j of `y`.
 
@@ -112,11 +99,25 @@ def subtract(out, width, x, i, at_x, y, j, at_y):  # type: ignore[no-untyped-def
     negative : bool
     low, high : int
     """
-    fill_x, fill_y, borrow = _fill(x, i), _fill(y, j), _NONE
-    for k in range(width):
-        word = _word(x, i, k - at_x, fill_x) - _word(y, j, k - at_y, fill_y) - borrow
-        out[k] = word & _MASK
-        borrow = word >> np.uint64(63)
+    words, other = x.shape[1], y.shape[1]
+    for k in range(at_x):
+        out[k] = _NONE
+    for k in range(words):
+        out[at_x + k] = np.uint64(x[i, k])
+    fill = _MASK if words > 0 and x[i, words - 1] >> np.uint32(31) else _NONE
+    for k in range(at_x + words, width):
+        out[k] = fill
+    over = np.int64(0)
+    for k in range(other):
+        over += np.int64(out[at_y + k]) - np.int64(y[j, k])
+        out[at_y + k] = np.uint64(over) & _MASK
+        over >>= np.int64(32)
+    if other > 0 and y[j, other - 1] >> np.uint32(31):
+        over += 1  # what was taken as positive is 2^32 more than it is
+    for k in range(at_y + other, width):
+        over += np.int64(out[k])
+        out[k] = np.uint64(over) & _MASK
+        over >>= np.int64(32)
     negative = out[width - 1] >> np.uint64(31) != _NONE
     if negative:
         _negate(out, 0, width)
@@ -124,7 +125,7 @@ def subtract(out, width, x, i, at_x, y, j, at_y):  # type: ignore[no-untyped-def
     return negative, low, high
 
 
-@compiled
+@inlined
 def multiply(out, a, low_a, high_a, b, low_b, high_b):  # type: ignore[no-untyped-def]  # compiled
     """Magnitude of a product; returns its range, with zero words at the top at most.
 
@@ -137,19 +138,23 @@ def multiply(out, a, low_a, high_a, b, low_b, high_b):  # type: ignore[no-untype
     """
     if high_a == 0 or high_b == 0:
         return 0, 0
-    for k in range(low_a + low_b, high_a + low_b):
-        out[k] = _NONE
-    for j in range(low_b, high_b):
+    carry, factor = _NONE, b[low_b]
+    for i in range(low_a, high_a):
+        carry += a[i] * factor
+        out[i + low_b] = carry & _MASK
+        carry >>= _BITS
+    out[high_a + low_b] = carry
+    for j in range(low_b + 1, high_b):
         carry, factor = _NONE, b[j]
         for i in range(low_a, high_a):
-            word = a[i] * factor + out[i + j] + carry
-            out[i + j] = word & _MASK
-            carry = word >> _BITS
+            carry += a[i] * factor + out[i + j]
+            out[i + j] = carry & _MASK
+            carry >>= _BITS
         out[high_a + j] = carry
     return low_a + low_b, high_a + high_b
 
 
-@compiled
+@inlined
 def scale_and_subtract(  # type: ignore[no-untyped-def]  # compiled
     out, factor, p, low_p, high_p, at_p, q, low_q, high_q, at_q, opposite
 ):

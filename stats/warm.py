@@ -9,6 +9,7 @@ from stats import (
     kernels,
     kernels_quantiles,
     moment_block,
+    moment_pairs,
 )
 
 __all__ = ["warm"]
@@ -23,5 +24,6 @@ def warm() -> None:
     exact_blocks.warm()
     exact_dot.warm()
     moment_block.warm()
+    moment_pairs.warm()
     float_block.warm()
     kernels_quantiles.warm()
