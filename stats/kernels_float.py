@@ -18,11 +18,14 @@ from stats.compiled import compiled, inlined
 from stats.kernels_float_dots import add_dots
 from stats.kernels_float_gaps import add_tile_sums
 from stats.kernels_masks import count_bits, lanes_set
-from stats.kernels_tile import ROWS, WORDS, Rows, copy
+from stats.kernels_tile import Rows, copy
 from stats.kernels_vector import greater, least, most, smaller
 
 __all__ = ["FloatState", "Scratch", "add_block", "add_rows", "new_scratch"]
 
+# Rows of a tile, and words of a bit for each: as many as lanes, see `shared_bits`.
+# Other tiles give other bits: a change makes a new state version.
+_ROWS, _WORDS = 512, 8
 _ALL = np.uint64((1 << 64) - 1)
 _SIZE = np.int64((1 << 63) - 1)
 _INFINITE = np.int64(0x7FF << 52)
@@ -60,8 +63,8 @@ class Scratch(NamedTuple):
     ----------
     raw, order, copied
         As in `stats.kernels_tile.Tile`.
-    missing : uint64 array, shape (d, WORDS)
-        One bit for every value that is infinite or NaN.
+    seen : uint64 array, shape (d, 8)
+        One bit for every value that is neither infinite nor NaN.
     low, high : float64 arrays, shape (d,)
         Smallest and largest value of the tile.
     shifted : float64 array, shape (w, stride)
@@ -79,7 +82,7 @@ class Scratch(NamedTuple):
     raw: NDArray[np.float64]
     order: NDArray[np.int64]
     copied: NDArray[np.int64]
-    missing: NDArray[np.uint64]
+    seen: NDArray[np.uint64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     shifted: NDArray[np.float64]
@@ -95,13 +98,13 @@ def new_scratch(d: int) -> Scratch:
     wide = -(-d // lanes.LANES) * lanes.LANES
     # Columns a little longer than a power of two do not fight for the same cache lines.
     return Scratch(
-        raw=np.zeros((1, d, ROWS + 8)),
+        raw=np.zeros((1, d, _ROWS + 8)),
         order=np.zeros(1, dtype=np.int64),
         copied=np.zeros(1, dtype=np.int64),
-        missing=np.zeros((d, WORDS), dtype=np.uint64),
+        seen=np.zeros((d, _WORDS), dtype=np.uint64),
         low=np.zeros(d),
         high=np.zeros(d),
-        shifted=np.zeros((wide, ROWS + 8)),
+        shifted=np.zeros((wide, _ROWS + 8)),
         own=np.zeros((4, wide, lanes.LANES)),
         counts=np.zeros((2, d + 1, wide), dtype=np.int64),
         sums=np.zeros((2, d + 1, wide)),
@@ -112,7 +115,7 @@ def new_scratch(d: int) -> Scratch:
 
 @compiled
 def _shift(  # type: ignore[no-untyped-def]  # compiled
-    x, order, first, row, n, center, shifted, own, missing, seen, lowest, highest
+    x, order, first, row, n, center, shifted, own, seen, there, lowest, highest
 ):
     """Subtract the centre from columns of n rows, whole words, and measure them."""
     times, size = x.shape[2], lanes.splat(_SIZE)
@@ -127,21 +130,21 @@ def _shift(  # type: ignore[no-untyped-def]  # compiled
             source, word = x[order[place], j], np.uint64(0)
             for i in range(0, 64, 8):
                 value = lanes.load(source, t + i)
-                there = lanes.less(lanes.bits(value) & size, infinite)
+                finite = lanes.less(lanes.bits(value) & size, infinite)
                 low, high = smaller(value, low), greater(value, high)
-                word |= lanes_set(there) << np.uint64(i)
-                y = lanes.bits(lanes.bits(value - middle) & there)
+                word |= lanes_set(finite) << np.uint64(i)
+                y = lanes.bits(lanes.bits(value - middle) & finite)
                 total = total + y
                 square = lanes.fused(y, y, square)
                 lanes.store(target, start + i, y)
-            missing[j, start >> 6] = ~word
+            seen[j, start >> 6] = word
             found += count_bits(word)
             t += 64
             if t == times:
                 place, t = place + 1, 0
         lanes.store(sums, 8 * j, total)
         lanes.store(squares, 8 * j, square)
-        seen[j], lowest[j], highest[j] = found, least(low), most(high)
+        there[j], lowest[j], highest[j] = found, least(low), most(high)
 
 
 @compiled
@@ -196,18 +199,18 @@ def _add_higher(scratch, n, cubes, fourths):  # type: ignore[no-untyped-def]  # 
 def _add_tile(scratch, rows, center):  # type: ignore[no-untyped-def]  # compiled
     """Add everything but ranges and higher powers to the sums of the group."""
     n, d, own = (rows.n + 63) // 64 * 64, center.size, scratch.own
-    missing, there, shifted = scratch.missing, scratch.counts[0, d], scratch.shifted
+    seen, there, shifted = scratch.seen, scratch.counts[0, d], scratch.shifted
     scratch.copied[0] = 0
     if rows.whole:
         _shift(
             rows.x, rows.order, rows.first, rows.row, n, center, shifted, own,
-            missing, there, scratch.low, scratch.high,
+            seen, there, scratch.low, scratch.high,
         )  # fmt: skip
     else:
         copy(scratch, rows)
         _shift(
             scratch.raw, scratch.order, 0, 0, n, center, shifted, own,
-            missing, there, scratch.low, scratch.high,
+            seen, there, scratch.low, scratch.high,
         )  # fmt: skip
     totals, squares = scratch.sums[0, d], scratch.squares[0, d]
     first, second = own[0].ravel(), own[1].ravel()
@@ -216,7 +219,7 @@ def _add_tile(scratch, rows, center):  # type: ignore[no-untyped-def]  # compile
         squares[j] = _fold(second, 8 * j)
     last = _ALL >> np.uint64(n - rows.n)
     add_tile_sums(
-        shifted, missing, scratch.counts, scratch.sums, scratch.squares, rows.n, last
+        shifted, seen, scratch.counts, scratch.sums, scratch.squares, rows.n, last
     )  # fmt: skip
     add_dots(shifted, scratch.dots, d, (rows.n + 7) // 8 * 8)
 
@@ -265,8 +268,8 @@ def add_block(x, columns, order, runs, groups, center, state, scratch):  # type:
         g, first = groups[run], runs[run]
         n_rows = (runs[run + 1] - first) * times
         low, high, infinite = state.low[g], state.high[g], state.infinite[g]
-        for row in range(0, n_rows, ROWS):
-            rows = Rows(x, columns, whole, order, first, row, min(ROWS, n_rows - row))
+        for row in range(0, n_rows, _ROWS):
+            rows = Rows(x, columns, whole, order, first, row, min(_ROWS, n_rows - row))
             _add_tile(scratch, rows, center)
             _note(scratch, rows, low, high, infinite)
             if higher:
