@@ -17,19 +17,19 @@ from stats.kernels_vector import bits
 __all__ = [
     "add_product",
     "add_single",
-    "add_values",
     "carry",
-    "exponent_range",
+    "join_words",
     "parts",
     "scatter_rows",
-    "scatter_words",
     "warm",
+    "window",
 ]
 
 _FRACTION = np.uint64((1 << 52) - 1)
 _IMPLICIT = np.uint64(1 << 52)
 _MASK32 = np.uint64(0xFFFFFFFF)
 _BITS32 = np.uint64(32)
+_ONES = np.uint32(0xFFFFFFFF)
 
 
 @inlined
@@ -94,57 +94,8 @@ def add_product(row, base, a, b, s, negative):  # type: ignore[no-untyped-def]  
 
 
 @compiled
-def exponent_range(bits):  # type: ignore[no-untyped-def]  # compiled
-    """Lowest and highest grid position of the finite non-zero values; (0, -1) if none.
-
-    Parameters
-    ----------
-    bits : uint64 array, shape (n,)
-        Bit patterns of float64.
-    """
-    low, high = np.int64(1 << 40), np.int64(-1)
-    for i in range(bits.size):
-        exponent = np.int64((bits[i] >> np.uint64(52)) & np.uint64(0x7FF))
-        if exponent == 0x7FF or (bits[i] << np.uint64(1)) == 0:
-            continue
-        s = max(exponent, np.int64(1)) - 1
-        low = min(low, s)
-        high = max(high, s)
-    if high < 0:
-        return np.int64(0), np.int64(-1)
-    return low, high
-
-
-@compiled
-def add_values(limbs, base, special, bits):  # type: ignore[no-untyped-def]  # compiled
-    """Add rows of values into one cell per column.
-
-    Parameters
-    ----------
-    limbs : int64 array, shape (cells, K), changed in place
-    base : int
-        Grid index of the first limb.
-    special : int64 array, shape (cells, 3), changed in place
-        How many values are +inf, -inf and NaN.
-    bits : uint64 array, shape (n, cells)
-        Bit patterns of float64.
-    """
-    for row in range(bits.shape[0]):
-        for cell in range(bits.shape[1]):
-            b = bits[row, cell]
-            negative = (b >> np.uint64(63)) != 0
-            if ((b >> np.uint64(52)) & np.uint64(0x7FF)) != 0x7FF:
-                m, s = _split(b)
-                add_single(limbs[cell], base, m, s, negative)
-            elif (b & _FRACTION) != 0:
-                special[cell, 2] += 1
-            else:
-                special[cell, 1 if negative else 0] += 1
-
-
-@compiled
 def carry(limbs, words):  # type: ignore[no-untyped-def]  # compiled
-    """Write limbs as words of two's complement; say which words are needed.
+    """Write limbs as words of two's complement; return the window they need.
 
     Parameters
     ----------
@@ -158,59 +109,115 @@ def carry(limbs, words):  # type: ignore[no-untyped-def]  # compiled
         The window that holds every cell with its sign: words first to last - 1.
     """
     cells, k = limbs.shape
-    first, last = k + 2, 0
     for c in range(cells):
         over = np.int64(0)
-        for i in range(k + 2):
-            if i < k:
-                over += limbs[c, i]
+        for i in range(k):
+            over += limbs[c, i]
             words[c, i] = np.uint32(over & np.int64(0xFFFFFFFF))
             over >>= np.int64(32)
-        fill = np.uint32(over & np.int64(0xFFFFFFFF))
-        top = k + 2
-        while top > 0 and words[c, top - 1] == fill:
-            top -= 1
-        negative = top > 0 and (words[c, top - 1] >> np.uint32(31)) != 0
-        if top > 0 and negative != (over < 0):
-            top += 1
-        elif top == 0 and over < 0:
-            top = 1
-        last = max(last, top)
-        at = 0
-        while at < min(first, top) and words[c, at] == 0:
-            at += 1
-        first = min(first, at) if top > 0 else first
-    return first, last
+        words[c, k] = np.uint32(over & np.int64(0xFFFFFFFF))
+        words[c, k + 1] = np.uint32((over >> np.int64(32)) & np.int64(0xFFFFFFFF))
+    return window(words)
 
 
 @compiled
-def scatter_words(out, index, words, inner, first, sign):  # type: ignore[no-untyped-def]  # compiled
+def join_words(out, filled, index, words, inner, first, negate):  # type: ignore[no-untyped-def]  # compiled
     """Add or subtract groups of cells of words, each group where `index` says.
 
     Parameters
     ----------
-    out : int64 array, shape (m * inner, K), changed in place
+    out : uint32 array, shape (m * inner, K), changed in place
+        Two's complement; what a sum needs beyond K words is lost.
+    filled : bool array, shape (m,), changed in place
+        Groups of `out` that hold something; the others are written, not added to.
     index : int64 array, shape (n,)
         A negative index drops the group.
-    words : uint32 array, shape (n * inner, k)
+    words : uint32 array, shape (n * inner, k), k > 0
         Two's complement.
     inner : int
         Cells of a group.
     first : int
-        Limb of `out` that the first word belongs to.
-    sign : int
-        1 or -1.
+        Word of `out` that the first word belongs to.
+    negate : bool
+        Subtract.
+
+    Returns
+    -------
+    bool
+        Whether every sum fits; else `out` means nothing.
     """
-    k = words.shape[1]
+    fits = True
+    flip = _ONES if negate else np.uint32(0)
     for i in range(index.size):
-        if index[i] < 0:
+        g = index[i]
+        if g < 0:
             continue
+        add = filled[g] or negate
         for c in range(inner):
-            row, cell = index[i] * inner + c, i * inner + c
-            for w in range(k - 1):
-                out[row, first + w] += sign * np.int64(words[cell, w])
-            top = np.int64(np.int32(words[cell, k - 1]))
-            out[row, first + k - 1] += sign * top
+            row, cell = g * inner + c, i * inner + c
+            if add:
+                fits = _add_words(out, row, words, cell, first, flip) and fits
+            else:
+                _write_words(out, row, words, cell, first)
+        filled[g] = True
+    return fits
+
+
+@inlined
+def _write_words(out, row, words, cell, first):  # type: ignore[no-untyped-def]  # compiled
+    k = words.shape[1]
+    for w in range(k):
+        out[row, first + w] = words[cell, w]
+    if words[cell, k - 1] >> np.uint32(31):
+        for w in range(first + k, out.shape[1]):
+            out[row, w] = _ONES
+
+
+@inlined
+def _add_words(out, row, words, cell, first, flip):  # type: ignore[no-untyped-def]  # compiled
+    """Add a cell, or its complement and one; whether the sum keeps its sign."""
+    k, top = words.shape[1], out.shape[1] - 1
+    fill = _ONES if words[cell, k - 1] >> np.uint32(31) else np.uint32(0)
+    before = out[row, top] >> np.uint32(31)
+    over = np.uint64(flip & np.uint32(1))
+    for w in range(k):
+        over += np.uint64(out[row, first + w]) + np.uint64(words[cell, w] ^ flip)
+        out[row, first + w] = np.uint32(over & _MASK32)
+        over >>= _BITS32
+    for w in range(first + k, out.shape[1]):
+        over += np.uint64(out[row, w]) + np.uint64(fill ^ flip)
+        out[row, w] = np.uint32(over & _MASK32)
+        over >>= _BITS32
+    added = (fill ^ flip) >> np.uint32(31)
+    return before != added or out[row, top] >> np.uint32(31) == before
+
+
+@compiled
+def window(words):  # type: ignore[no-untyped-def]  # compiled
+    """Words first to last - 1 that hold every cell with its sign.
+
+    Parameters
+    ----------
+    words : uint32 array, shape (cells, K)
+        Two's complement.
+    """
+    cells, k = words.shape
+    first, last = k, 0
+    for c in range(cells):
+        negative = k > 0 and words[c, k - 1] >> np.uint32(31) != 0
+        fill = _ONES if negative else np.uint32(0)
+        top = k
+        while top > 0 and words[c, top - 1] == fill:
+            top -= 1
+        if top == 0 and not negative:
+            continue
+        if top == 0 or (words[c, top - 1] >> np.uint32(31) != 0) != negative:
+            top += 1
+        at = 0
+        while at < min(first, top) and words[c, at] == 0:
+            at += 1
+        first, last = min(first, at), max(last, top)
+    return first, last
 
 
 @compiled
@@ -231,11 +238,10 @@ def scatter_rows(out, index, rows):  # type: ignore[no-untyped-def]  # compiled
 
 def warm() -> None:
     """Compile every signature in use, or load it from the cache on disk."""
-    ones = np.ones((1, 1)).view(np.uint64)
     groups = np.zeros(1, dtype=np.int64)
     flat: NDArray[np.int64] = np.zeros((1, 200), dtype=np.int64)
-    exponent_range(ones.ravel())
-    add_values(flat, 0, np.zeros((1, 3), dtype=np.int64), ones)
     carry(flat, np.zeros((1, 202), dtype=np.uint32))
     scatter_rows(flat, groups, flat.copy())
-    scatter_words(flat, groups, np.zeros((1, 1), dtype=np.uint32), 1, 0, 1)
+    words = np.zeros((1, 1), dtype=np.uint32)
+    join_words(words.copy(), np.zeros(1, dtype=np.bool_), groups, words, 1, 0, False)
+    window(words)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stats.exact_input import writable
-from stats.kernels import carry, scatter_rows, scatter_words
+from stats.kernels import carry, join_words, scatter_rows, window
 
 __all__ = ["PRODUCT_UNIT", "SUM_UNIT", "Limbs", "join_counts"]
 
@@ -87,18 +87,32 @@ class Limbs:
 
         A parent of -1 drops the group; `signs` of -1 subtract an item.
         """
-        wanted = [item for item in items if item.words.size]
+        wanted = [i for i, item in enumerate(items) if item.words.size]
         if not wanted or not n_parents:
             return Limbs.zeros(n_parents * inner)
-        base = min(item.base for item in wanted)
-        k = max(item.base + item.words.shape[1] for item in wanted) - base
-        total = np.zeros((n_parents * inner, k), dtype=np.int64)
-        for i, item in enumerate(items):
-            if item.words.size:
-                sign = 1 if signs is None else signs[i]
-                first = item.base - base
-                scatter_words(total, parents[i], item.words, inner, first, sign)
-        return Limbs.canonical(total, base)
+        base = min(items[i].base for i in wanted)
+        k = max(items[i].base + items[i].words.shape[1] for i in wanted) - base
+        while True:
+            words = np.zeros((n_parents * inner, k), dtype=np.uint32)
+            filled = np.zeros(n_parents, dtype=np.bool_)
+            fits = [
+                join_words(
+                    words, filled, parents[i], items[i].words, inner,
+                    items[i].base - base, signs is not None and signs[i] < 0,
+                )
+                for i in wanted
+            ]  # fmt: skip
+            if all(fits):
+                return Limbs._trimmed(words, base)
+            k += 1
+
+    @classmethod
+    def _trimmed(cls, words: NDArray[np.uint32], base: int) -> Limbs:
+        """Cut words to the tightest window."""
+        first, last = window(words)
+        if first >= last:
+            return cls.zeros(len(words))
+        return cls(np.ascontiguousarray(words[:, first:last]), base + first)
 
     def rollup(self, parent: NDArray[np.int64], n_parents: int, inner: int) -> Limbs:
         """Add up groups of `inner` cells each; a parent of -1 drops the group."""
@@ -110,8 +124,7 @@ class Limbs:
         if not inner or not k:
             return Limbs.zeros(len(index) * inner)
         groups = self.words.reshape(self.cells // inner, inner, k)[index]
-        found = Limbs(groups.reshape(len(index) * inner, k), self.base)
-        return Limbs.add([found])
+        return Limbs._trimmed(groups.reshape(len(index) * inner, k), self.base)
 
     def integers(self) -> list[int]:
         """Value of every cell in units of 2^(32 base) of the grid."""

@@ -35,9 +35,19 @@ def test_without_carry_digits_run_over(monkeypatch):
         words[:, : found.shape[1]] = found & 0xFFFFFFFF
         return 0, found.shape[1]
 
+    run_over = np.array([[2 * 0xFFFFFFFF, 2]])
+    assert Limbs.canonical(run_over, 0).integers() == [2 * 0x1FFFFFFFF]
     monkeypatch.setattr(limbs, "carry", without)
-    full = Limbs(np.array([[0xFFFFFFFF, 1]], dtype=np.uint32), 0)
-    assert Limbs.add([full, full]).integers() != [2 * 0x1FFFFFFFF]
+    assert Limbs.canonical(run_over, 0).integers() != [2 * 0x1FFFFFFFF]
+
+
+def test_without_the_overflow_check_a_full_window_turns_negative(monkeypatch):
+    full = Limbs(np.array([[0x7FFFFFFF]], dtype=np.uint32), 0)
+    assert Limbs.add([full, full]).integers() == [2 * 0x7FFFFFFF]
+    assert Limbs.add([full, full], (-1, -1)).integers() == [-2 * 0x7FFFFFFF]
+    join_words = limbs.join_words
+    monkeypatch.setattr(limbs, "join_words", lambda *given: join_words(*given) or True)
+    assert Limbs.add([full, full]).integers() == [-2]
 
 
 def test_without_trimming_bytes_remember_the_past():

@@ -18,23 +18,6 @@ def one_group(x: NDArray[np.float64], *, pairs: bool = True) -> GroupMoments:
 
 
 @pytest.mark.parametrize(
-    ("values", "expected"),
-    [
-        ([], (0, -1)),
-        ([0.0, -0.0, np.inf, nan], (0, -1)),
-        ([5e-324, -(2.0**-1022)], (0, 0)),
-        ([2.0**-1021], (1, 1)),
-        ([1.0, -float(np.finfo(np.float64).max), 0.0], (1022, 2045)),
-    ],
-)
-def test_exponent_range_is_that_of_the_finite_values_that_are_not_zero(
-    values, expected
-):
-    bits = np.array(values, dtype=np.float64).view(np.uint64)
-    assert kernels.exponent_range(bits) == expected
-
-
-@pytest.mark.parametrize(
     "dtype", ["f2", "f4", "f8", ">f4", ">f8", "i1", "u2", ">i8", "?"]
 )
 def test_dtype_and_byte_order_do_not_matter(dtype):
