@@ -25,12 +25,12 @@ def add_steps(
     for a in range(agents):
         for j in range(0, d, 4):
             # Past the last feature, the last one is summed again: the same sum.
-            k, l, m = min(j + 1, d - 1), min(j + 2, d - 1), min(j + 3, d - 1)
+            k, c, m = min(j + 1, d - 1), min(j + 2, d - 1), min(j + 3, d - 1)
             n0, n1, n2, n3 = 0, 0, 0, 0
             s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
             for t in range(times):
                 w, x = np.float64(values[a, t, j]), np.float64(values[a, t, k])
-                y, z = np.float64(values[a, t, l]), np.float64(values[a, t, m])
+                y, z = np.float64(values[a, t, c]), np.float64(values[a, t, m])
                 n0 += w == w  # noqa: PLR0124 - false for NaN alone
                 n1 += x == x  # noqa: PLR0124
                 n2 += y == y  # noqa: PLR0124
@@ -40,6 +40,6 @@ def add_steps(
                 s2 += y if y == y else 0.0  # noqa: PLR0124
                 s3 += z if z == z else 0.0  # noqa: PLR0124
             count[a, m], total[a, m] = n3, s3
-            count[a, l], total[a, l] = n2, s2
+            count[a, c], total[a, c] = n2, s2
             count[a, k], total[a, k] = n1, s1
             count[a, j], total[a, j] = n0, s0

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from stats.fdr import control_false_discovery, q_values, simes
@@ -14,12 +14,17 @@ P_VALUES = st.lists(
 
 
 def _naive_step_up(p, q, *, dependent):
-    """Reject the k smallest, k the largest with p₍ₖ₎ <= k q / (m c)."""
+    """Reject the k smallest, k the largest with p₍ₖ₎ <= k q / (m c).
+
+    A p-value within rounding of its threshold may go either way: no example.
+    """
     tested = [i for i, value in enumerate(p) if not np.isnan(value)]
     m = len(tested)
     c = sum(1 / i for i in range(1, m + 1)) if dependent else 1.0
     order = sorted(tested, key=lambda i: p[i])
-    k = max((i + 1 for i in range(m) if p[order[i]] * m * c / (i + 1) <= q), default=0)
+    scaled = [p[order[i]] * m * c / (i + 1) for i in range(m)]
+    assume(all(abs(value - q) > 1e-12 for value in scaled))
+    k = max((i + 1 for i in range(m) if scaled[i] <= q), default=0)
     return [i in order[:k] for i in range(len(p))]
 
 
