@@ -20,6 +20,7 @@ __all__ = [
     "carry",
     "join_words",
     "parts",
+    "roll_words",
     "scatter_rows",
     "warm",
     "window",
@@ -193,6 +194,31 @@ def _add_words(out, row, words, cell, first, flip):  # type: ignore[no-untyped-d
 
 
 @compiled
+def roll_words(out, index, words, inner):  # type: ignore[no-untyped-def]  # compiled
+    """Add many groups of cells of words into few groups of limbs.
+
+    Parameters
+    ----------
+    out : int64 array, shape (m, inner * K), changed in place
+    index : int64 array, shape (n,)
+        A negative index drops the group.
+    words : uint32 array, shape (n, inner * K)
+        Two's complement; K words a cell.
+    inner : int
+        Cells of a group.
+    """
+    k = words.shape[1] // inner
+    for i in range(index.size):
+        if index[i] < 0:
+            continue
+        target, source = out[index[i]], words[i]
+        for w in range(source.size):
+            target[w] += np.int64(source[w])
+        for w in range(k - 1, source.size, k):
+            target[w] -= np.int64(source[w] >> np.uint32(31)) << np.int64(32)
+
+
+@compiled
 def window(words):  # type: ignore[no-untyped-def]  # compiled
     """Words first to last - 1 that hold every cell with its sign.
 
@@ -245,3 +271,4 @@ def warm() -> None:
     words = np.zeros((1, 1), dtype=np.uint32)
     join_words(words.copy(), np.zeros(1, dtype=np.bool_), groups, words, 1, 0, False)
     window(words)
+    roll_words(flat, groups, np.zeros((1, 200), dtype=np.uint32), 200)

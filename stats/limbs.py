@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stats.exact_input import writable
-from stats.kernels import carry, join_words, scatter_rows, window
+from stats.exact_input import readable, writable
+from stats.kernels import carry, join_words, roll_words, scatter_rows, window
 
 __all__ = ["PRODUCT_UNIT", "SUM_UNIT", "Limbs", "join_counts"]
 
@@ -90,6 +90,8 @@ class Limbs:
         wanted = [i for i, item in enumerate(items) if item.words.size]
         if not wanted or not n_parents:
             return Limbs.zeros(n_parents * inner)
+        if len(items) == 1 and signs is None and 4 * n_parents < len(parents[0]):
+            return items[0]._rolled(parents[0], n_parents, inner)
         base = min(items[i].base for i in wanted)
         k = max(items[i].base + items[i].words.shape[1] for i in wanted) - base
         while True:
@@ -118,6 +120,13 @@ class Limbs:
         """Add up groups of `inner` cells each; a parent of -1 drops the group."""
         return Limbs.join([self], [parent], n_parents, inner)
 
+    def _rolled(self, parent: NDArray[np.int64], n_parents: int, inner: int) -> Limbs:
+        """Add many groups to few: 64-bit sums carry once, at the end."""
+        k = self.words.shape[1]
+        total = np.zeros((n_parents, inner * k), dtype=np.int64)
+        roll_words(total, parent, self.words.reshape(len(parent), inner * k), inner)
+        return Limbs.canonical(total.reshape(n_parents * inner, k), self.base)
+
     def take(self, index: NDArray[np.int64], inner: int) -> Limbs:
         """Return groups of `inner` cells at `index`."""
         k = self.words.shape[1]
@@ -142,7 +151,7 @@ class Limbs:
     @classmethod
     def from_arrays(cls, name: str, arrays: Mapping[str, NDArray[Any]]) -> Limbs:
         """Restore what `to_arrays` gave."""
-        words = np.ascontiguousarray(arrays[name], dtype=np.uint32)
+        words = readable(arrays[name], np.uint32)
         return cls(words, int(arrays[f"{name}_base"]))
 
 
