@@ -85,7 +85,7 @@ def _sum_listed(shifted, listed, found, sums, squares, words):  # type: ignore[n
             bit = lowest_bit(union)
             union &= union - _ONE
             # Where each j with this row keeps its sums, without a branch to guess.
-            n = 0
+            n = np.int64(0)
             for j in range(d):
                 found[n] = j * wide
                 n += np.int64((listed[j, w] >> bit) & _ONE)

@@ -292,7 +292,7 @@ def test_memory_layout_changes_no_bits(times):
 
 
 def pinned() -> FloatMoments:
-    """Moments of numbers that every machine makes alike, in tiles and parts of tiles."""
+    """Moments of numbers that every machine makes alike, in whole tiles and parts."""
     x = (np.arange(26 * 64 * 5) * 0.7 % 3.1).reshape(26, 64, 5)
     x[x < 0.35] = nan
     groups, center = np.arange(26) // 20, np.full(5, 1.5)
