@@ -13,11 +13,14 @@ import pkgutil
 from collections.abc import Callable
 from typing import Any
 
-import numba as nb
+from numba import config, njit
 
 import stats
 
 __all__ = ["SOURCES", "cache_folder", "compiled", "inlined"]
+
+# numba makes its settings while it is imported: no type checker sees them.
+settings: Any = config
 
 # Modules whose names start like this hold compiled code.
 SOURCES = ("kernels", "lanes", "compiled")
@@ -34,7 +37,7 @@ def cache_folder() -> str:
     for name in names:
         if name.startswith(SOURCES):
             found.update(pkgutil.get_data("stats", f"{name}.py") or b"")
-    chosen = nb.config.CACHE_DIR or f"{stats.__path__[0]}/__pycache__"
+    chosen = settings.CACHE_DIR or f"{stats.__path__[0]}/__pycache__"
     return f"{chosen}/kernels-{found.hexdigest()[:16]}"
 
 
@@ -43,12 +46,12 @@ _FOLDER = cache_folder()
 
 def _decorator(**options: Any) -> Callable[[Any], Any]:
     def compile_later(function: Any) -> Any:
-        before = nb.config.CACHE_DIR
-        nb.config.CACHE_DIR = _FOLDER
+        before = settings.CACHE_DIR
+        settings.CACHE_DIR = _FOLDER
         try:
-            return nb.njit(cache=True, nogil=True, **options)(function)
+            return njit(cache=True, nogil=True, **options)(function)
         finally:
-            nb.config.CACHE_DIR = before
+            settings.CACHE_DIR = before
 
     return compile_later
 

@@ -68,7 +68,7 @@ def _sum_gaps(gaps, places, scaled, stride, there, counted, words, wide):  # typ
             bit = lowest_bit(union)
             union &= union - _ONE
             # Where each j that this row misses keeps its sums; no branch to guess.
-            n = 0
+            n = np.int64(0)
             for j in range(d):
                 places[n] = j * wide
                 n += np.int64((~there[j, w] >> bit) & _ONE)

@@ -13,13 +13,18 @@ __all__ = ["main"]
 
 def main() -> None:
     """Compile what is compiled, and let an embedded server create its database."""
-    from tasks.warm_kernels import warm_kernels  # noqa: PLC0415
+    from tasks.warm_kernels import (  # noqa: PLC0415
+        forget_old_kernels,
+        warm_kernels,
+    )
 
     log = logging.getLogger("consilience.prepare")
     logging.basicConfig(level=logging.INFO, format="prepare: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     log.info("compiling the kernels")
     warm_kernels()
+    if old := forget_old_kernels():
+        log.info("removed %d sets of kernels of earlier sources", old)
     if os.environ.get("PREFECT_API_URL"):
         log.info("a workflow server is configured; nothing to prepare for it")
         return

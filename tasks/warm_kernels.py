@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,9 +15,10 @@ from filelock import FileLock, Timeout
 from numba import config
 
 import stats
+from stats.compiled import cache_folder
 from stats.warm import warm
 
-__all__ = ["warm_kernels"]
+__all__ = ["forget_old_kernels", "warm_kernels"]
 
 _LOCK = "consilience-kernels.lock"
 # Seconds after which a process compiles by itself, next to whoever holds the lock.
@@ -33,6 +35,15 @@ def warm_kernels() -> None:
     """
     with _one_at_a_time():
         warm()
+
+
+def forget_old_kernels() -> int:
+    """Remove kernels of sources that are no more; return how many sets there were."""
+    current = Path(cache_folder())
+    old = [path for path in current.parent.glob("kernels-*") if path != current]
+    for path in old:
+        shutil.rmtree(path, ignore_errors=True)
+    return len(old)
 
 
 @contextlib.contextmanager

@@ -23,8 +23,8 @@ from tests.bench.options import Options
 from tests.bench.timing import ROOT, commit, machine
 
 SECTIONS = (
-    "sums", "kernels", "readers", "passes", "peers", "accuracy", "growth", "overhead", "memory",
-    "night", "quantiles",
+    "sums", "kernels", "readers", "passes", "peers", "accuracy", "growth", "overhead",
+    "memory", "night", "quantiles",
 )  # fmt: skip
 PEERS = ("duckdb", "polars", "flox", "scikit-learn")
 

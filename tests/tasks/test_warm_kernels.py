@@ -114,3 +114,12 @@ def test_processes_on_an_empty_cache_compile_once_and_agree(
         assert compiled[0] == 0
     assert [late for *_, late, _ in found] == [0, 0]
     assert {digest for *_, digest in [*found, third]} == {third[3]}
+
+
+def test_kernels_of_earlier_sources_are_removed(tmp_path, monkeypatch):
+    now = tmp_path / "kernels-now"
+    for name in ("kernels-now", "kernels-before", "kept"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(module, "cache_folder", lambda: str(now))
+    assert (module.forget_old_kernels(), module.forget_old_kernels()) == (1, 0)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kept", "kernels-now"]
