@@ -32,6 +32,8 @@ autodoc_typehints = "signature"
 napoleon_google_docstring = False
 napoleon_use_ivar = True  # a field is described once, in its class
 napoleon_use_rtype = False
+# Shapes such as (n, d) are no references, though several classes have an n or a d.
+suppress_warnings = ["ref.python"]
 
 html_theme = "furo"
 html_title = "Consilience"
