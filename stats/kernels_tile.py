@@ -1,6 +1,6 @@
 """A tile: some rows of one group, column by column, scaled until one grid holds them.
 
-Column j of a tile is x * 2^-e with e above the largest exponent, so |y| < 1, and a
+Column j of a tile is x * 2^-e with e above the largest exponent, so ``|y| < 1``, and a
 missing value is 0.  Values that are whole multiples of 2^-43 then have products that
 `kernels_products` adds without rounding.  A column with many finer values is split in
 two, y = high + low * 2^-43, both on the grid; the rows of a few finer values leave the
