@@ -136,7 +136,7 @@ def round_correlations(  # type: ignore[no-untyped-def]  # compiled
         in a numerator of its own first one.
     """
     width, at_x, at_gap, at_p, at_q = places
-    wide, at_own, at_missing, at_s = second
+    wide, at_own, at_sq, at_s = second
     one, two = np.empty(width, dtype=np.uint64), np.empty(width, dtype=np.uint64)
     square = np.empty(2 * width, dtype=np.uint64)
     part = np.empty(max(products.shape[1], wide), dtype=np.uint64)
@@ -152,15 +152,11 @@ def round_correlations(  # type: ignore[no-untyped-def]  # compiled
         minus, low, high = subtract(one, width, sums, x, at_x, gaps, gap_x, at_gap)
         other, start, stop = subtract(two, width, sums, y, at_x, gaps, gap_y, at_gap)
         by = np.uint64(n)
-        less, first, last = subtract(
-            part, wide, own, x, at_own, squares, gap_x, at_missing
-        )
+        less, first, last = subtract(part, wide, own, x, at_own, squares, gap_x, at_sq)
         u = _variance(
             top, by, less, part, first, last, at_s, square, one, low, high, at_q
         )
-        less, first, last = subtract(
-            part, wide, own, y, at_own, squares, gap_y, at_missing
-        )
+        less, first, last = subtract(part, wide, own, y, at_own, squares, gap_y, at_sq)
         v = _variance(
             top, by, less, part, first, last, at_s, square, two, start, stop, at_q
         )

@@ -104,10 +104,25 @@ def test_integers_over_counts_are_rounded_once(cells, base):
 
 
 @pytest.mark.parametrize("n", [1, 3, 7919, LARGE - 1])
-@pytest.mark.parametrize("tail", [0, 1, 20, 40, 200, 700])
+@pytest.mark.parametrize("tail", [0, 1, 20, 40, 100, 200, 700])
 def test_ties_go_to_even_and_any_trace_decides_them(n, tail):
     """Halves of the last place, exact and with a trace at all distances below."""
-    exponents = [-1130, -1128, -1127, -1126, -1100, -1075, -1074, -54, 0, 900, 969, 970]
+    exponents = [
+        -1130,
+        -1128,
+        -1127,
+        -1126,
+        -1100,
+        -1075,
+        -1074,
+        -54,
+        0,
+        900,
+        969,
+        970,
+        971,
+        972,
+    ]
     for exponent in exponents:
         halves = [(2 * m + 1) << tail for m in MANTISSAS]
         near = [h * n + trace for h in halves for trace in (-1, 0, 1)]
@@ -158,6 +173,23 @@ def test_covariances_of_any_integers_are_the_rational_rounded_once(data):
         expected.append(rounded(top / bottom) if bottom else np.nan)
     same_bits(pairs.covariances(ddof), expected)
     same_bits(pairs.covariances_by_integers(ddof, np.arange(3)), expected)
+
+
+@pytest.mark.parametrize("n", [3, 7919, LARGE - 1])
+def test_what_either_division_leaves_over_decides_a_tie(n):
+    """A numerator off a tie by 1 leaves a rest of the first; by n, of the second.
+
+    It fills the five words that are divided, so that no bit of the quotient shows it.
+    """
+    places = 96 - 2 * n.bit_length()
+    for half in (2**53 + 1, 2**53 + 3, -(2**54) + 1):
+        for trace in (-n, -1, 0, 1, n):
+            top = (half << places) * n * (n - 1) + trace
+            second = -top % n
+            product = (top + second) // n << 2148
+            pairs = one_pair(n, product, (0, 0), (1 << 1074, second << 1074))
+            expected = rounded(Fraction(top, n * (n - 1)))
+            same_bits(pairs.covariances(1)[1:2], [expected])
 
 
 @pytest.mark.parametrize("n", [LARGE - 1, LARGE, LARGE + 1, 3 * LARGE])
