@@ -6,6 +6,7 @@ import functools
 import importlib
 import importlib.util
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -106,11 +107,17 @@ class Pass:
         return [level.covariance() for level in self.levels(summarize)]
 
     def decode(self) -> int:
-        """Read and decode every chunk, keep none; return how many there were."""
+        """Read and decode every chunk, keep none; return how many there were.
+
+        As many bare threads as the pass has: two busy cores slow each other.
+        """
         source = self.source
-        for i in range(source.n_chunks):
-            source.read(i)
-        return source.n_chunks
+        with ThreadPoolExecutor(self.threads) as threads:
+            return sum(
+                threads.map(
+                    lambda i: source.read(i) is not None, range(source.n_chunks)
+                )
+            )
 
     def _reduce(self, groups: NDArray[np.int64], n: int, summarize: Summarize) -> Any:
         return array_pass.reduce_array(
