@@ -27,7 +27,7 @@ def measure(options: Options) -> Section:
         "pairwise-complete covariance, minimum and maximum of teams, sites and all: "
         "the pass ends with the states of all three levels; rounding the 136 pairs of "
         "every group to float64 is a row of its own. Decoding alone is the fastest "
-        "reader we know, one chunk at a time on each of as many bare threads, nothing kept.",
+        "reader we know on as many bare threads, a chunk at a time, nothing kept.",
         tuple(comparisons),
     )
 
