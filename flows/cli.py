@@ -219,7 +219,7 @@ def summarize(
         ),
     ] = None,
     statistic: Annotated[
-        str, typer.Option(help="moments, spread (no covariances), or quantiles.")
+        str, typer.Option(help="moments, spread (no covariances), quantiles, or shape.")
     ] = "moments",
     threads: Annotated[int, typer.Option(help="Chunks worked on at once.")] = 1,
     memory_limit: Annotated[

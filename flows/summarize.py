@@ -32,9 +32,10 @@ class SummarizeParameters(BaseModel):
         description="Label of each agent: an array beside the data, a .npy file, or "
         "file.parquet:column; empty: all agents are one group.",
     )
-    statistic: Literal["moments", "spread", "quantiles"] = Field(
+    statistic: Literal["moments", "spread", "quantiles", "shape"] = Field(
         default="moments",
-        description="Moments with covariances, without (spread), or quantiles.",
+        description="Moments with covariances, without (spread), quantiles, or shape: "
+        "skewness and kurtosis, in float sums.",
     )
     threads: int = Field(
         default=1, ge=1, le=1024, description="Chunks worked on at once, 1 to 1024."

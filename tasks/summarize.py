@@ -6,7 +6,7 @@ import functools
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -16,6 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from stats.clustered import ClusteredMoments
+from stats.float_moments import FloatMoments
 from stats.quantiles import GroupQuantiles
 from storage.chunks import ChunkSource, Missing
 from storage.labels import axis_labels, read_labels
@@ -23,10 +24,10 @@ from tasks.array_pass import ArrayPass
 from tasks.memory import Prediction, allowed_bytes, peak_memory
 from tasks.probe import Summarize
 from tasks.progress import report_progress
+from tasks.summary_tables import QUANTILES, TABLES
 
 __all__ = [
     "BUILD",
-    "QUANTILES",
     "ArraySummary",
     "OutputExists",
     "Statistic",
@@ -36,14 +37,20 @@ __all__ = [
     "write_summary",
 ]
 
-Statistic = Literal["moments", "spread", "quantiles"]
-QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-_LEVEL = 0.95
+Statistic = Literal["moments", "spread", "quantiles", "shape"]
 BUILD: Mapping[str, Summarize] = {
     "moments": ClusteredMoments.from_block,
     "spread": functools.partial(ClusteredMoments.from_block, pairs=False),
     "quantiles": GroupQuantiles.from_block,
 }
+
+
+def _build(statistic: Statistic, source: ChunkSource) -> Summarize:
+    """How a block is summarised; float sums need a centre: that of the first chunk."""
+    if statistic != "shape":
+        return BUILD[statistic]
+    center = FloatMoments.center_from(source.read(0))
+    return functools.partial(FloatMoments.from_block, center=center, higher=True)
 
 
 class OutputExists(FileExistsError):
@@ -89,8 +96,9 @@ def summarize_array(
     groups : str, optional
         Where the label of each agent is, as in `storage.labels.read_labels`; None puts
         all agents into one group.
-    statistic : {"moments", "spread", "quantiles"}
-        Spread is moments without products of different features.
+    statistic : {"moments", "spread", "quantiles", "shape"}
+        Spread is moments without products of different features; shape has skewness
+        and kurtosis, in float sums about a centre that the first chunk gives.
     threads : int
         Chunks worked on at once.
     memory_limit : str, optional
@@ -107,7 +115,8 @@ def summarize_array(
     """
     source = ChunkSource.open(url, path, snapshot=snapshot, missing=missing)
     names, codes = _encoded(source, groups)
-    planned = ArrayPass.plan(source, codes, len(names), BUILD[statistic])
+    build = _build(statistic, source)
+    planned = ArrayPass.plan(source, codes, len(names), build)
     predicted = planned.predict(threads=threads)
     allowed = allowed_bytes(memory_limit, None)
     predicted.require(allowed, "summarize")
@@ -123,11 +132,12 @@ def summarize_array(
         "statistic": statistic,
         "groups": len(names),
         "digest": found.digest(),
+        "exact": found.exact,
         "memory_allowed": allowed,
         **_facts(source, spent, predicted),
     }
     agents = np.bincount(codes[codes >= 0], minlength=len(names))
-    table = _TABLES[statistic](found, agents * source.shape[1])
+    table = TABLES[statistic](found, agents * source.shape[1])
     features = axis_labels(source.url, source.path, source.snapshot, source.shape[2])
     names_of = {"group": names, "feature": features, "other_feature": features}
     # Objects: text of fixed length has no specification in zarr v3.
@@ -176,56 +186,6 @@ def _encoded(
     out = np.full(len(labels), -1, dtype=np.int64)
     out[~none] = codes
     return [str(name) for name in found], out
-
-
-def _share(count: NDArray[np.int64], cells: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Share of cells that hold a value; NaN for a group without cells."""
-    whole = np.where(cells > 0, cells, np.nan)[:, None]
-    return np.asarray(count / whole, dtype=np.float64)
-
-
-def _moments(found: ClusteredMoments, cells: NDArray[np.int64]) -> xr.Dataset:
-    rows, axes = found.rows, ("group", "feature")
-    mean, lower, upper = found.mean_interval(_LEVEL)
-    said = f"{_LEVEL:.0%} of the mean; rows of one agent are not independent"
-    table = xr.Dataset(
-        {
-            "n": (axes, rows.count, {"long_name": "values that are there"}),
-            "coverage": (axes, _share(rows.count, cells)),
-            "mean": (axes, mean),
-            "lower": (axes, lower, {"long_name": f"lower bound, {said}"}),
-            "upper": (axes, upper, {"long_name": f"upper bound, {said}"}),
-            "sd": (axes, np.sqrt(rows.variance()), {"long_name": "of rows, ddof 1"}),
-            "minimum": (axes, rows.minimum),
-            "maximum": (axes, rows.maximum),
-        }
-    )
-    if rows.pairs:
-        square = (*axes, "other_feature")
-        table["covariance"] = (square, rows.covariance())
-        table["correlation"] = (square, rows.correlation())
-    return table
-
-
-def _quantiles(found: GroupQuantiles, cells: NDArray[np.int64]) -> xr.Dataset:
-    axes = ("group", "feature")
-    values = np.moveaxis(found.quantile(QUANTILES), 0, -1)
-    error = {"relative_error": found.quantile_error}
-    return xr.Dataset(
-        {
-            "n": (axes, found.count, {"long_name": "values that are there"}),
-            "coverage": (axes, _share(found.count, cells)),
-            "value": ((*axes, "quantile"), values, error),
-        },
-        {"quantile": list(QUANTILES)},
-    )
-
-
-_TABLES: Mapping[str, Callable[[Any, NDArray[np.int64]], xr.Dataset]] = {
-    "moments": _moments,
-    "spread": _moments,
-    "quantiles": _quantiles,
-}
 
 
 def summary_rows(found: ArraySummary, most: int) -> list[dict[str, Any]]:

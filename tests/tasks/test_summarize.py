@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import xarray as xr
 import zarr
+from scipy import stats as distributions
 
 from stats.clustered import ClusteredMoments
 from stats.summary import InvalidInput
@@ -20,12 +21,12 @@ from storage.errors import Corrupt, NotFound, StoreFormat
 from storage.store import BehaviorStore
 from tasks.progress import watch_progress
 from tasks.summarize import (
-    QUANTILES,
     OutputExists,
     summarize_array,
     summary_rows,
     write_summary,
 )
+from tasks.summary_tables import QUANTILES
 from tests.storage.landing import SCHEMA, table, take_in, write
 
 AGENTS, TIMES, FEATURES = 40, 6, ("latency", "errors")
@@ -162,6 +163,28 @@ def test_quantiles_are_within_their_error(data: Path) -> None:
             rows = rows[~np.isnan(rows)].astype(np.float64)
             true = np.quantile(rows, QUANTILES, method="inverted_cdf")
             np.testing.assert_allclose(found["value"][g, j], true, rtol=error)
+
+
+def test_the_shape_is_that_of_the_numbers_and_says_that_it_is_not_exact(
+    data: Path,
+) -> None:
+    found = run(data, groups="team", statistic="shape")
+    assert found.facts["exact"] is False
+    for g, team in enumerate((4, 7, 9)):
+        for j in range(2):
+            rows = numbers()[teams() == team][:, :, j].ravel()
+            rows = rows[~np.isnan(rows)].astype(np.float64)
+            cell = found.table.isel(group=g, feature=j)
+            assert cell["n"] == len(rows)
+            for name, expected in (
+                ("mean", rows.mean()),
+                ("sd", rows.std(ddof=1)),
+                ("skewness", distributions.skew(rows, bias=False)),
+                ("kurtosis", distributions.kurtosis(rows, bias=False)),
+            ):
+                np.testing.assert_allclose(
+                    cell[name], expected, rtol=1e-9, err_msg=name
+                )
 
 
 def test_facts_say_what_the_pass_took(data: Path) -> None:
