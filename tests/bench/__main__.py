@@ -70,8 +70,20 @@ def _stamped(section: results.Section, measured: str) -> results.Run:
         date=f"{datetime.now(UTC):%d %B %Y %H:%M} UTC",
         commit=measured,
         machine=machine(*PEERS) if section.name == "peers" else machine(),
-        command=shlex.join(["python", "-m", "tests.bench", *sys.argv[1:]]),
+        command=shlex.join(["python", "-m", "tests.bench", *_repeatable(sys.argv[1:])]),
     )
+
+
+def _repeatable(given: list[str]) -> list[str]:
+    """Return the arguments without the folders of this machine."""
+    kept: list[str] = []
+    skip = False
+    for argument in given:
+        folder = argument.split("=")[0] in {"--data", "--write"}
+        if not (folder or skip):
+            kept.append(argument)
+        skip = folder and "=" not in argument
+    return kept
 
 
 def _arguments() -> argparse.Namespace:

@@ -263,19 +263,6 @@ def repeated(path: Path, n_chunks: int, target: Path) -> Path:
     return _once(target, write)
 
 
-def head(path: Path, agents: int, target: Path) -> Path:
-    """Return an array that holds the first agents of `path`, without a copy."""
-
-    def write(part: Path) -> None:
-        described = json.loads((path / "zarr.json").read_text("utf-8"))
-        described["shape"][0] = agents
-        part.mkdir(parents=True)
-        (part / "zarr.json").write_text(json.dumps(described), encoding="utf-8")
-        (part / "c").symlink_to((path / "c").resolve())
-
-    return _once(target, write)
-
-
 def _once(path: Path, write: Callable[[Path], None]) -> Path:
     """Write to a neighbouring name and rename, so that half a file is never used."""
     if not path.exists():

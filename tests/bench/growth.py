@@ -10,7 +10,7 @@ import numpy as np
 
 from storage.chunks import ChunkSource
 from tasks.array_pass import reduce_array
-from tests.bench.data import Files, Population, head
+from tests.bench.data import Files, Population, repeated
 from tests.bench.engine import exact
 from tests.bench.options import Options
 from tests.bench.page import duration
@@ -74,15 +74,16 @@ def _run(
 
 
 def _agents(options: Options) -> dict[int, Callable[[], object]]:
-    """First eighth, quarter and half of the data, and all."""
+    """A quarter of the agents to four times as many: the first chunk again and again."""
     population, files = options.population, options.files
-    whole, teams = files.array(_CODEC), population.team_of_agent()
+    whole = files.array(_CODEC)
     calls = {}
-    for part in (8, 4, 2, 1):
-        agents = max(1, population.agents // population.chunk // part)
-        agents *= population.chunk
-        path = head(whole, agents, files.folder / f"{_CODEC}-first-{agents}.zarr")
-        calls[agents] = _run(options, population, str(path), teams[:agents])
+    for quarters in (1, 2, 4, 8, 16):
+        chunks = max(1, population.agents // population.chunk * quarters // 4)
+        agents = chunks * population.chunk
+        path = repeated(whole, chunks, files.folder / f"{_CODEC}-{chunks}-times.zarr")
+        teams = np.arange(agents) // population.per_team
+        calls[agents] = _run(options, population, str(path), teams)
     return calls
 
 
