@@ -74,7 +74,7 @@ def _run(
 
 
 def _agents(options: Options) -> dict[int, Callable[[], object]]:
-    """A quarter of the agents to four times as many: the first chunk again and again."""
+    """A quarter of the agents to four times as many: the first chunk over and over."""
     population, files = options.population, options.files
     whole = files.array(_CODEC)
     calls = {}
