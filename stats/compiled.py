@@ -23,7 +23,7 @@ __all__ = ["SOURCES", "cache_folder", "compiled", "inlined"]
 settings: Any = config
 
 # Modules whose names start like this hold compiled code.
-SOURCES = ("kernels", "lanes", "compiled")
+SOURCES = ("arithmetic", "compiled", "kernels", "lanes")
 
 
 def cache_folder() -> str:

@@ -11,6 +11,7 @@ from stats import (
     moment_block,
     moment_pairs,
 )
+from stats.arithmetic import check_arithmetic
 
 __all__ = ["warm"]
 
@@ -19,7 +20,13 @@ def warm() -> None:
     """Compile every signature in use, or load it from the cache on disk.
 
     Processes may do this at the same time: each writes whole files and renames them.
+
+    Raises
+    ------
+    UnsoundArithmetic
+        When float arithmetic of this process is not what exact sums need.
     """
+    check_arithmetic()
     kernels.warm()
     exact_blocks.warm()
     exact_dot.warm()
