@@ -14,7 +14,7 @@ export PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS ?= 180
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup nightly test lint types layers docs check check-slow bench clean
+.PHONY: help setup nightly test lint types layers docs check check-slow peers bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -70,8 +70,10 @@ $(BIN)/.bench-installed: pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --no-input -qq --constraint constraints.txt --editable ".[bench]"
 	@touch $@
 
-bench: setup ## measure and write docs/benchmarks.md; choose with BENCH="--only sums"
+peers: setup ## install what the benchmark compares with
 	@$(MAKE) --no-print-directory $(BIN)/.bench-installed
+
+bench: peers ## measure and write docs/benchmarks.md; choose with BENCH="--only sums"
 	@$(BIN)/python -m tests.bench $(BENCH)
 
 clean: ## remove .venv, caches and built pages; leaves data/ alone
