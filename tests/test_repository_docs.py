@@ -150,7 +150,7 @@ def test_help_lists_every_target() -> None:
     assert set(re.findall(r"^  make ([a-z-]+) ", shown, re.MULTILINE)) == TARGETS
     assert {
         "help", "setup", "nightly", "test", "lint", "types", "layers", "docs",
-        "check", "check-slow", "bench", "clean",
+        "check", "check-slow", "peers", "bench", "clean",
     } == TARGETS  # fmt: skip
 
 
