@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import types
 from numba.extending import intrinsic
 
 from stats.lanes import FLOATS, LANES
@@ -20,7 +20,6 @@ __all__ = [
     "from_bits",
     "greater",
     "least",
-    "missing_word",
     "most",
     "smaller",
 ]
@@ -102,29 +101,3 @@ def _one_of(symbol: str) -> Any:
 
 least = _one_of("<")
 most = _one_of(">")
-
-
-@_instruction
-def missing_word(_context, array, _index):  # type: ignore[no-untyped-def]
-    """One bit for each of array[index : index + 64]: is it infinite or NaN."""
-    single = array.dtype == types.float32
-
-    def generate(context, builder, _signature, args):  # type: ignore[no-untyped-def]
-        width, size = (32, 0x7FFFFFFF) if single else (64, 0x7FFFFFFFFFFFFFFF)
-        infinite = 0x7F800000 if single else 0x7FF0000000000000
-        wide = ir.VectorType(ir.IntType(width), LANES)
-        proxy = cgutils.create_struct_proxy(array)(context, builder, value=args[0])
-        start = builder.gep(proxy.data, [args[1]])
-        word = _WORD(0)
-        for first in range(0, 64, LANES):
-            at = builder.gep(start, [_INDEX(first)])
-            value = builder.load(builder.bitcast(at, wide.as_pointer()), align=4)
-            value = builder.and_(value, ir.Constant(wide, [size] * LANES))
-            limit = ir.Constant(wide, [infinite] * LANES)
-            flags = builder.icmp_unsigned(">=", value, limit)
-            found = builder.bitcast(flags, ir.IntType(LANES))
-            found = builder.shl(builder.zext(found, _WORD), _WORD(first))
-            word = builder.or_(word, found)
-        return word
-
-    return types.uint64(array, types.intp), generate
