@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -12,13 +10,12 @@ from numpy.typing import NDArray
 from scipy import stats as distributions
 
 from stats.kernels_agents import add_steps
+from stats.moment_parts import MomentParts
 from stats.moments import GroupMoments
 from stats.ranges import miss_rate
-from stats.summary import InvalidInput, merge_all, pack
+from stats.summary import InvalidInput
 
 __all__ = ["ClusteredMoments", "agent_sums", "cluster_sums", "clustered_interval"]
-
-_PARTS = ("rows", "clusters")
 
 
 def agent_sums(
@@ -107,7 +104,7 @@ def clustered_interval(
 
 
 @dataclass(frozen=True, slots=True)
-class ClusteredMoments:
+class ClusteredMoments(MomentParts):
     """Exact moments of rows, and per agent sums for intervals that hold.
 
     Attributes
@@ -129,8 +126,7 @@ class ClusteredMoments:
     rows: GroupMoments
     clusters: GroupMoments
 
-    exact: ClassVar[bool] = True
-    state_version: ClassVar[int] = 1
+    PARTS: ClassVar[tuple[str, ...]] = ("rows", "clusters")
 
     @classmethod
     def from_block(
@@ -167,11 +163,6 @@ class ClusteredMoments:
         sums = cluster_sums(values)
         return cls(rows, GroupMoments.from_block(sums, groups, n_groups, pairs=False))
 
-    @property
-    def n_groups(self) -> int:
-        """Number of groups."""
-        return self.rows.n_groups
-
     def __repr__(self) -> str:
         return f"ClusteredMoments: {self.rows!r}"
 
@@ -180,60 +171,3 @@ class ClusteredMoments:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Mean, lower and upper bound: `clustered_interval`."""
         return clustered_interval(self.rows, self.clusters, level)
-
-    def empty(self) -> Self:
-        """Nothing seen; same groups and features."""
-        return type(self)(self.rows.empty(), self.clusters.empty())
-
-    def merge(self, other: Self) -> Self:
-        """Add both parts."""
-        return self._merge_many([self, other])
-
-    @classmethod
-    def _merge_many(cls, items: Iterable[Self]) -> Self:
-        many = list(items)
-        return cls(*(merge_all([getattr(m, part) for m in many]) for part in _PARTS))
-
-    @classmethod
-    def join(
-        cls, items: Sequence[Self], parents: Sequence[NDArray[np.int64]], n_groups: int
-    ) -> Self:
-        """Add up groups of many: group i of item k goes to ``parents[k][i]``."""
-        rows = GroupMoments.join([m.rows for m in items], parents, n_groups)
-        clusters = GroupMoments.join([m.clusters for m in items], parents, n_groups)
-        return cls(rows, clusters)
-
-    def rollup(self, parent: NDArray[np.int64], n_parents: int) -> Self:
-        """Add up groups: group i goes to `parent[i]`; -1 leaves it out."""
-        parts = (getattr(self, part).rollup(parent, n_parents) for part in _PARTS)
-        return type(self)(*parts)
-
-    def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Arrays of both parts, keys prefixed with the part's name and a dot."""
-        return {
-            f"{part}.{key}": value
-            for part in _PARTS
-            for key, value in getattr(self, part).to_arrays().items()
-        }
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """Restore what `to_arrays` gave."""
-        parts = (
-            GroupMoments.from_arrays(
-                {
-                    key.removeprefix(f"{part}."): value
-                    for key, value in arrays.items()
-                    if key.startswith(f"{part}.")
-                }
-            )
-            for part in _PARTS
-        )
-        return cls(*parts)
-
-    def digest(self) -> str:
-        """SHA-256 of the canonical state, hexadecimal."""
-        state = pack(
-            self.to_arrays(), kind="ClusteredMoments", version=self.state_version
-        )
-        return hashlib.sha256(state).hexdigest()

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stats.clustered import agent_sums, cluster_sums, clustered_interval
+from stats.moment_parts import MomentParts
 from stats.moments import GroupMoments
-from stats.summary import InvalidInput, merge_all, pack
+from stats.summary import InvalidInput
 from stats.transforms import Transforms
 
 __all__ = ["ShardMoments", "agent_means"]
 
-_PARTS = ("rows", "cells", "clusters")
-
 
 @dataclass(frozen=True, slots=True)
-class ShardMoments:
+class ShardMoments(MomentParts):
     """Rows, agent means and cluster sums of every team; merges over shards and nights.
 
     Attributes
@@ -46,8 +43,7 @@ class ShardMoments:
     cells: GroupMoments
     clusters: GroupMoments
 
-    exact: ClassVar[bool] = True
-    state_version: ClassVar[int] = 1
+    PARTS: ClassVar[tuple[str, ...]] = ("rows", "cells", "clusters")
 
     @classmethod
     def from_block(
@@ -89,11 +85,6 @@ class ShardMoments:
             GroupMoments.from_block(cluster_sums(values), team, n_teams, pairs=False),
         )
 
-    @property
-    def n_groups(self) -> int:
-        """Number of teams."""
-        return self.rows.n_groups
-
     def __repr__(self) -> str:
         return f"ShardMoments: n={int(self.rows.count.sum()):_} | teams={self.n_groups}"
 
@@ -117,64 +108,6 @@ class ShardMoments:
         See `stats.clustered.clustered_interval`.
         """
         return clustered_interval(self.rows, self.clusters, level)
-
-    def empty(self) -> Self:
-        """Nothing seen; same teams and features."""
-        return type(self)(*(getattr(self, part).empty() for part in _PARTS))
-
-    def merge(self, other: Self) -> Self:
-        """Add every part."""
-        return self._merge_many([self, other])
-
-    @classmethod
-    def _merge_many(cls, items: Iterable[Self]) -> Self:
-        many = list(items)
-        return cls(*(merge_all([getattr(m, part) for m in many]) for part in _PARTS))
-
-    @classmethod
-    def join(
-        cls, items: Sequence[Self], parents: Sequence[NDArray[np.int64]], n_groups: int
-    ) -> Self:
-        """Add up teams of many: team i of item k goes to ``parents[k][i]``."""
-        return cls(
-            *(
-                GroupMoments.join([getattr(m, part) for m in items], parents, n_groups)
-                for part in _PARTS
-            )
-        )
-
-    def rollup(self, parent: NDArray[np.int64], n_parents: int) -> Self:
-        """Add up teams: team i goes to `parent[i]`; -1 leaves it out."""
-        parts = (getattr(self, part).rollup(parent, n_parents) for part in _PARTS)
-        return type(self)(*parts)
-
-    def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Arrays of all parts, keys prefixed with the part's name and a dot."""
-        return {
-            f"{part}.{key}": value
-            for part in _PARTS
-            for key, value in getattr(self, part).to_arrays().items()
-        }
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """Restore what `to_arrays` gave."""
-        parts = (
-            GroupMoments.from_arrays(
-                {
-                    key.removeprefix(f"{part}."): value
-                    for key, value in arrays.items()
-                    if key.startswith(f"{part}.")
-                }
-            )
-            for part in _PARTS
-        )
-        return cls(*parts)
-
-    def digest(self) -> str:
-        """SHA-256 of the canonical state, hexadecimal."""
-        state = pack(self.to_arrays(), kind="ShardMoments", version=self.state_version)
-        return hashlib.sha256(state).hexdigest()
 
 
 def agent_means(
