@@ -15,8 +15,9 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 
-from tasks.headline import markdown_summary
-from tasks.night_report import AgentRow, GroupRow, NightReport, Verdict
+from tasks.report.headline import markdown_summary
+from tasks.report.night_report import NightReport
+from tasks.report.rows import AgentRow, GroupRow, Verdict
 
 __all__ = ["NightProgress", "publish_report", "publish_verdicts"]
 

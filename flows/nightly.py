@@ -15,9 +15,7 @@ from flows.artifacts import NightProgress, publish_report, publish_verdicts
 from flows.parameters import NightParameters
 from storage.ingest import landing_files
 from tasks.cluster import ClusterConfig, cluster_session
-from tasks.headline import headline
 from tasks.ingest import ingest_step
-from tasks.night_report import NightReport
 from tasks.nightly import (
     CHECKS,
     baselines_step,
@@ -30,7 +28,9 @@ from tasks.nightly import (
     score_step,
 )
 from tasks.plan import Plan, Settings, quarantined_files
-from tasks.write_report import report_folder
+from tasks.report.headline import headline
+from tasks.report.night_report import NightReport
+from tasks.report.write_report import report_folder
 
 __all__ = ["NightOutcome", "nightly"]
 

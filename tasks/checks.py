@@ -10,7 +10,7 @@ import numpy as np
 
 from storage.store import BehaviorStore
 from tasks.night import Night, Scores
-from tasks.night_report import Verdict
+from tasks.report.rows import Verdict
 
 __all__ = ["Check", "CheckContext", "CheckFailed", "run_checks"]
 

@@ -18,22 +18,23 @@ from prefect.cache_policies import NO_CACHE
 
 from storage.schema import ShardRow
 from storage.store import BehaviorStore
-from tasks.changes import changes_since, published_before
 from tasks.check_data import DATA_CHECKS
 from tasks.check_numbers import NUMBER_CHECKS
 from tasks.check_scores import SCORE_CHECKS
 from tasks.checks import Check, CheckContext, run_checks
 from tasks.cluster import ClusterSession
-from tasks.collect import RunFacts, collect_report
-from tasks.headline import summary_line
 from tasks.night import Night, Scores, build_night, compute_scores
-from tasks.night_report import Estimate, NightReport, Verdict
 from tasks.plan import Plan, Settings, VerdictFailed, decide, versions, window_rows
 from tasks.progress import report_progress
 from tasks.publish import Published, latest, publish, published_nights
 from tasks.reconcile import NightView, reconcile
+from tasks.report.changes import changes_since, published_before
+from tasks.report.collect import RunFacts, collect_report
+from tasks.report.headline import summary_line
+from tasks.report.night_report import NightReport
+from tasks.report.rows import Estimate, Verdict
+from tasks.report.write_report import report_folder, write_index, write_report
 from tasks.summaries import Reduced, agents_tonight, reduce_agents, reduce_shards
-from tasks.write_report import report_folder, write_index, write_report
 
 __all__ = [
     "CHECKS",

@@ -7,10 +7,10 @@ from pathlib import Path
 from storage.store import BehaviorStore
 from tasks.checks import CheckContext, run_checks
 from tasks.night import Night, Scores, build_night, compute_scores
-from tasks.night_report import Verdict
 from tasks.nightly import CHECKS
 from tasks.plan import Settings, decide, window_rows
 from tasks.reconcile import reconcile
+from tasks.report.rows import Verdict
 from tasks.summaries import agents_tonight, reduce_agents, reduce_shards
 from tests.homes import LAST, NIGHTS, NOW
 

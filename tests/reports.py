@@ -7,7 +7,8 @@ import random
 from dataclasses import replace
 from typing import Any
 
-from tasks.night_report import (
+from tasks.report.night_report import NightReport
+from tasks.report.rows import (
     AgentRow,
     AgentSummary,
     BaselineRow,
@@ -15,7 +16,6 @@ from tasks.night_report import (
     FeatureLabel,
     FeatureNight,
     GroupRow,
-    NightReport,
     PairRow,
     Provenance,
     QualityRow,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from tasks.night_report import (
+from tasks.report.night_report import NightReport
+from tasks.report.rows import (
     AgentSummary,
     BaselineRow,
     Change,
     Estimate,
     GroupRow,
-    NightReport,
     SeriesPoint,
 )
 from tests.reports import (

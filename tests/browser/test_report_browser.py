@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tasks.headline import summary_line
-from tasks.night_report import NightReport
-from tasks.nights_index import render_index
-from tasks.render import render_html
+from tasks.report.headline import summary_line
+from tasks.report.night_report import NightReport
+from tasks.report.nights_index import render_index
+from tasks.report.render import render_html
 from tests.reports import calm
 from tests.special_nights import fleet, found, refused, storm
 

@@ -7,8 +7,8 @@ from types import ModuleType
 
 import pytest
 
-from tasks import figures, wording
-from tasks.wording import (
+from tasks.report import figures, wording
+from tasks.report.wording import (
     age,
     clock,
     count,

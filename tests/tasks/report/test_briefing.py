@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.derived import derive
-from tasks.headline import headline
-from tasks.night_report import NightReport, SectionError
+from tasks.report.derived import derive
+from tasks.report.headline import headline
+from tasks.report.night_report import NightReport
+from tasks.report.rows import SectionError
 from tests.page import words
 from tests.reports import SITES, TEAMS, calm, estimate, features, verdicts
 from tests.special_nights import found, refused, storm, teams_found, with_lead

@@ -9,8 +9,10 @@ import numpy as np
 
 from stats.intervals import worst_case_mean
 from storage.schema import Schema
-from tasks.collect_agents import agent_rows, agent_summary
-from tasks.collect_groups import (
+from tasks.night import Night, Scores
+from tasks.reconcile import NightView, SiteView
+from tasks.report.collect_agents import agent_rows, agent_summary
+from tasks.report.collect_groups import (
     Basis,
     baseline_rows,
     correlations,
@@ -19,20 +21,18 @@ from tasks.collect_groups import (
     group_rows,
     number,
 )
-from tasks.night import Night, Scores
-from tasks.night_report import (
+from tasks.report.night_report import NightReport
+from tasks.report.rows import (
     Change,
     Estimate,
     FeatureLabel,
     FeatureNight,
-    NightReport,
     Provenance,
     QualityRow,
     SeriesPoint,
     SiteArrival,
     Verdict,
 )
-from tasks.reconcile import NightView, SiteView
 
 __all__ = ["RunFacts", "collect_report"]
 

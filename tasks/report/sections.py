@@ -9,13 +9,14 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from tasks.briefing import missing_data
-from tasks.derived import NIGHTS_NEEDED, Derived, ordered_teams
-from tasks.figures import Axis, RowPlot, estimates_axis, row_plot
-from tasks.night_report import Estimate, FeatureNight, GroupRow, NightReport
-from tasks.phrases import decimals
-from tasks.series import moved, series
-from tasks.wording import (
+from tasks.report.briefing import missing_data
+from tasks.report.derived import NIGHTS_NEEDED, Derived, ordered_teams
+from tasks.report.figures import Axis, RowPlot, estimates_axis, row_plot
+from tasks.report.night_report import NightReport
+from tasks.report.phrases import decimals
+from tasks.report.rows import Estimate, FeatureNight, GroupRow
+from tasks.report.series import moved, series
+from tasks.report.wording import (
     count,
     join_words,
     number,

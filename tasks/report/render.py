@@ -17,12 +17,12 @@ from typing import Any, ClassVar
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from tasks import first_screen, fleet, records, sections
-from tasks.derived import derive
-from tasks.headline import headline
-from tasks.night_report import NightReport
-from tasks.palette import css_variables
-from tasks.wording import clock, day_with_year, plural
+from tasks.report import first_screen, fleet, records, sections
+from tasks.report.derived import derive
+from tasks.report.headline import headline
+from tasks.report.night_report import NightReport
+from tasks.report.palette import css_variables
+from tasks.report.wording import clock, day_with_year, plural
 
 __all__ = ["LinkError", "environment", "render_html", "render_json"]
 

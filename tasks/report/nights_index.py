@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import Any
 
-from tasks.figures import estimates_axis, row_plot
-from tasks.night_report import Estimate
-from tasks.palette import css_variables
-from tasks.phrases import decimals
-from tasks.render import check_link, environment
-from tasks.wording import (
+from tasks.report.figures import estimates_axis, row_plot
+from tasks.report.palette import css_variables
+from tasks.report.phrases import decimals
+from tasks.report.render import check_link, environment
+from tasks.report.rows import Estimate
+from tasks.report.wording import (
     MONTHS,
     count,
     day,
@@ -41,7 +41,7 @@ def render_index(summaries: Summaries) -> str:
     Parameters
     ----------
     summaries : iterable of mapping
-        What `tasks.headline.summary_line` returned, in any order, one for every
+        What `tasks.report.headline.summary_line` returned, in any order, one for every
         revision of every night; `page` is the address relative to the index.
 
     Returns

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks.briefing import limit
-from tasks.derived import DEGRADED_SHARE, Derived
-from tasks.figures import axis_over, row_plot, strip
-from tasks.night_report import NightReport, SiteArrival
-from tasks.phrases import decimals
-from tasks.sections import estimate_words
-from tasks.wording import (
+from tasks.report.briefing import limit
+from tasks.report.derived import DEGRADED_SHARE, Derived
+from tasks.report.figures import axis_over, row_plot, strip
+from tasks.report.night_report import NightReport
+from tasks.report.phrases import decimals
+from tasks.report.rows import SiteArrival
+from tasks.report.sections import estimate_words
+from tasks.report.wording import (
     age,
     count,
     day,

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
-from tasks.night_report import Estimate
-from tasks.wording import number
+from tasks.report.rows import Estimate
+from tasks.report.wording import number
 
 __all__ = [
     "Axis",

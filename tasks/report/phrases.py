@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tasks.night_report import Estimate, FeatureLabel
-from tasks.wording import decimals_for, plural, quantity, span
+from tasks.report.rows import Estimate, FeatureLabel
+from tasks.report.wording import decimals_for, plural, quantity, span
 
 __all__ = ["decimals", "outside", "sentence", "within"]
 

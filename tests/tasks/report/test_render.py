@@ -9,8 +9,9 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.night_report import NightReport, SectionError
-from tasks.render import LinkError, render_html, render_json
+from tasks.report.night_report import NightReport
+from tasks.report.render import LinkError, render_html, render_json
+from tasks.report.rows import SectionError
 from tests.page import Element, parse, words
 from tests.reports import calm, verdicts
 from tests.special_nights import fleet, found, refused, storm

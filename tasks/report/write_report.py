@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from storage.results import write_table
-from tasks.night_report import NightReport
-from tasks.nights_index import render_index
-from tasks.render import render_html, render_json
+from tasks.report.night_report import NightReport
+from tasks.report.nights_index import render_index
+from tasks.report.render import render_html, render_json
 
 __all__ = ["report_folder", "write_index", "write_report"]
 

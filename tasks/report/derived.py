@@ -5,13 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.night_report import (
-    AgentRow,
-    Estimate,
-    FeatureNight,
-    GroupRow,
-    NightReport,
-)
+from tasks.report.night_report import NightReport
+from tasks.report.rows import AgentRow, Estimate, FeatureNight, GroupRow
 
 __all__ = [
     "DEGRADED_SHARE",

@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tasks import briefing
-from tasks.briefing import Todo
-from tasks.derived import NIGHTS_NEEDED, Derived, derive
-from tasks.night_report import NightReport
-from tasks.phrases import outside, sentence, within
-from tasks.wording import (
+from tasks.report import briefing
+from tasks.report.briefing import Todo
+from tasks.report.derived import NIGHTS_NEEDED, Derived, derive
+from tasks.report.night_report import NightReport
+from tasks.report.phrases import outside, sentence, within
+from tasks.report.wording import (
     count,
     day,
     join_words,

@@ -9,10 +9,10 @@ import numpy as np
 
 from storage.results import read_results
 from storage.store import BehaviorStore
-from tasks.collect_groups import number
 from tasks.night import Night
-from tasks.night_report import Change
 from tasks.publish import Published, latest
+from tasks.report.collect_groups import number
+from tasks.report.rows import Change
 
 __all__ = ["changes_since", "published_before"]
 

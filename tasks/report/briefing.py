@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tasks.derived import Derived, MissingSite, ordered_agents, ordered_teams
-from tasks.night_report import FeatureNight, NightReport
-from tasks.phrases import decimals, within
-from tasks.wording import (
+from tasks.report.derived import Derived, MissingSite, ordered_agents, ordered_teams
+from tasks.report.night_report import NightReport
+from tasks.report.phrases import decimals, within
+from tasks.report.rows import FeatureNight
+from tasks.report.wording import (
     age,
     count,
     day,

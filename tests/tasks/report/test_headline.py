@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.headline import headline, markdown_summary, summary_line
-from tasks.night_report import FeatureLabel, NightReport
+from tasks.report.headline import headline, markdown_summary, summary_line
+from tasks.report.night_report import NightReport
+from tasks.report.rows import FeatureLabel
 from tests.page import words
 from tests.reports import calm, estimate, verdicts
 from tests.special_nights import (

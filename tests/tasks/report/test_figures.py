@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import pytest
 
-from tasks.derived import derive
-from tasks.figures import (
+from tasks.report.derived import derive
+from tasks.report.figures import (
     Axis,
     axis_over,
     dumbbell,
@@ -21,8 +21,8 @@ from tasks.figures import (
     strip,
     ticks,
 )
-from tasks.sections import night
-from tasks.series import BOTTOM, TOP, series
+from tasks.report.sections import night
+from tasks.report.series import BOTTOM, TOP, series
 from tests.reports import calm, estimate, nights
 from tests.special_nights import refused, storm, with_lead
 

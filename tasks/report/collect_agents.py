@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import stats as distributions
 
-from tasks.collect_groups import short_name
 from tasks.night import Night, Scores
-from tasks.night_report import AgentRow, AgentSummary, FeatureLabel
+from tasks.report.collect_groups import short_name
+from tasks.report.rows import AgentRow, AgentSummary, FeatureLabel
 from tasks.scoring import AgentFamily
 
 __all__ = ["agent_rows", "agent_summary"]

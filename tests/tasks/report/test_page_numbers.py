@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tasks.night_report import NightReport
-from tasks.render import render_html, render_json
+from tasks.report.night_report import NightReport
+from tasks.report.render import render_html, render_json
 from tests.page import parse, words
 from tests.reports import calm
 from tests.special_nights import found, refused, storm

@@ -11,7 +11,7 @@ from stats.intervals import correlation_interval
 from storage.schema import Schema
 from tasks.baselines import Level, LevelNights
 from tasks.night import Night
-from tasks.night_report import (
+from tasks.report.rows import (
     BaselineRow,
     Estimate,
     FeatureLabel,

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tasks.headline import summary_line
-from tasks.nights_index import render_index
-from tasks.render import LinkError
+from tasks.report.headline import summary_line
+from tasks.report.nights_index import render_index
+from tasks.report.render import LinkError
 from tests.page import Element, parse, words
 from tests.reports import NIGHT, calm, verdicts
 from tests.special_nights import found, refused, storm

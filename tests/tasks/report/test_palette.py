@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.palette import ROLES, css_variables
+from tasks.report.palette import ROLES, css_variables
 
 
 def luminance(colour: str) -> float:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from tasks.derived import Derived, ordered_agents
-from tasks.figures import Axis, histogram, row_plot, shares
-from tasks.night_report import AgentRow, Estimate, NightReport, PairRow
-from tasks.sections import cut
-from tasks.wording import (
+from tasks.report.derived import Derived, ordered_agents
+from tasks.report.figures import Axis, histogram, row_plot, shares
+from tasks.report.night_report import NightReport
+from tasks.report.rows import AgentRow, Estimate, PairRow
+from tasks.report.sections import cut
+from tasks.report.wording import (
     count,
     join_words,
     number,

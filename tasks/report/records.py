@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks.derived import Derived
-from tasks.figures import axis_over, dumbbell
-from tasks.night_report import BaselineRow, Change, NightReport, QualityRow
-from tasks.sections import cut
-from tasks.wording import (
+from tasks.report.derived import Derived
+from tasks.report.figures import axis_over, dumbbell
+from tasks.report.night_report import NightReport
+from tasks.report.rows import BaselineRow, Change, QualityRow
+from tasks.report.sections import cut
+from tasks.report.wording import (
     clock,
     count,
     day,

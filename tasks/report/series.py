@@ -6,10 +6,11 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Literal
 
-from tasks.figures import Axis, Tone, axis_over, place, ticks
-from tasks.night_report import NightReport, SeriesPoint
-from tasks.phrases import decimals
-from tasks.wording import number, quantity, short_day
+from tasks.report.figures import Axis, Tone, axis_over, place, ticks
+from tasks.report.night_report import NightReport
+from tasks.report.phrases import decimals
+from tasks.report.rows import SeriesPoint
+from tasks.report.wording import number, quantity, short_day
 
 __all__ = ["Series", "SeriesMark", "moved", "series"]
 
