@@ -7,6 +7,7 @@ from stats import (
     exact_dot,
     float_block,
     kernels,
+    kernels_evidence,
     kernels_quantiles,
     moment_block,
     moment_pairs,
@@ -28,6 +29,7 @@ def warm() -> None:
     """
     check_arithmetic()
     kernels.warm()
+    kernels_evidence.warm()
     exact_blocks.warm()
     exact_dot.warm()
     moment_block.warm()
