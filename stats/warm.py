@@ -9,6 +9,7 @@ from stats import (
     kernels,
     kernels_evidence,
     kernels_quantiles,
+    kernels_series,
     moment_block,
     moment_pairs,
 )
@@ -36,3 +37,4 @@ def warm() -> None:
     moment_pairs.warm()
     float_block.warm()
     kernels_quantiles.warm()
+    kernels_series.warm()
