@@ -40,10 +40,14 @@ from tasks.reduce import tree_reduce
 from tasks.schema_scale import schema_floors, schema_transforms
 
 __all__ = [
+    "MIN_NIGHTS",
     "AgentFamily",
     "AgentReference",
     "fit_agents",
+    "fit_site",
+    "night_reference",
     "score_night",
+    "split_nights",
 ]
 
 # Nights needed before agents are scored: half to fit the spread, half to calibrate.
@@ -146,7 +150,7 @@ def fit_agents(
     spread = {
         site.site: found
         for site in view.sites
-        for found in [_fit_site(site.site, fit, records, floors)]
+        for found in [fit_site(site.site, fit, records, floors)]
         if found is not None
     }
     transforms = schema_transforms(store.schema)
@@ -172,12 +176,13 @@ def _null_tail(block: tuple[BlockRef, NightReference]) -> TailCounts:
     return null_tail(*block)
 
 
-def _fit_site(
+def fit_site(
     site: str,
     nights: Sequence[str],
     records: Records,
     floors: NDArray[np.float64],
 ) -> tuple[tuple[str, ...], WithinBaseline] | None:
+    """Pool the spread within the teams of a site; None without any of the nights."""
     found = [records[site, n] for n in nights if (site, n) in records]
     if not found:
         return None

@@ -1,0 +1,1 @@
+"""What is known about one agent, team or site over many nights."""
