@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from stats.anomaly import control_false_discovery
 from stats.labelled import Labelled
 from stats.shard_moments import ShardMoments
 from stats.summary import NotEnoughData, merge_all
@@ -21,7 +20,7 @@ from tasks.baselines import Records, compute_baselines
 from tasks.blocks import block_refs, summarize
 from tasks.history.agents import MIN_NULL, ChunkReader, fit_reference, read_seats
 from tasks.history.groups import group_nights
-from tasks.history.own import mark_outside, own_baseline
+from tasks.history.own import mark_nights, mark_outside, own_baseline
 from tasks.history.published import Findings, corrections, read_findings
 from tasks.history.record import (
     Correction,
@@ -285,11 +284,7 @@ def _place(
         shown.append(
             replace(found, published=said, corrections=changed.get(night, ()))
         )
-    p = np.array([np.nan if n.p is None else n.p for n in shown])
-    hits = control_false_discovery(p, ground.level)
-    marked = tuple(
-        replace(n, stands_out=bool(hit)) for n, hit in zip(shown, hits, strict=True)
-    )
+    marked = mark_nights(shown, ground.level, reference.null_size)
     return Place(
         seat.site, seat.team, seat.agent, seat.entity, marked, own, reference
     )

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from stats.anomaly import control_false_discovery
 from stats.intervals import clustered_mean_interval, usual_range
 from tasks.history.record import FeatureNight, HistoryNight, OwnBaseline, known
 
-__all__ = ["mark_outside", "own_baseline"]
+__all__ = ["mark_nights", "mark_outside", "own_baseline"]
 
 
 def own_baseline(before: Sequence[HistoryNight], d: int) -> tuple[OwnBaseline, ...]:
@@ -64,3 +65,37 @@ def _outside(feature: FeatureNight, own: OwnBaseline) -> bool:
     above = feature.lower is not None and feature.lower > own.usual_upper
     below = feature.upper is not None and feature.upper < own.usual_lower
     return above or below
+
+
+def mark_nights(
+    nights: Sequence[HistoryNight], level: float, null_size: int
+) -> tuple[HistoryNight, ...]:
+    """Mark the nights that stand out among those of one place.
+
+    Parameters
+    ----------
+    nights : sequence of HistoryNight
+    level : float
+        False-discovery rate over the tested nights.
+    null_size : int
+        Null scores behind every p.
+
+    Returns
+    -------
+    tuple of HistoryNight
+
+    Notes
+    -----
+    Benjamini and Hochberg over the tested nights.  p cannot fall below 1 / (1 + m) for
+    m null scores; where that alone keeps a single night from being found, a night
+    further out than all of them is marked as well, which happens by chance on about
+    one night in 1 + m.
+    """
+    p = np.array([np.nan if night.p is None else night.p for night in nights])
+    found = control_false_discovery(p, level)
+    tested = int(np.isfinite(p).sum())
+    short = tested > 0 and 1.0 / (1 + null_size) > level / tested
+    return tuple(
+        replace(night, stands_out=bool(hit) or (short and night.extrapolated))
+        for night, hit in zip(nights, found, strict=True)
+    )
