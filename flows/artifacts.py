@@ -19,7 +19,12 @@ from tasks.report.headline import markdown_summary
 from tasks.report.night_report import NightReport
 from tasks.report.rows import AgentRow, GroupRow, Verdict
 
-__all__ = ["NightProgress", "publish_report", "publish_verdicts"]
+__all__ = [
+    "NightProgress",
+    "publish_investigation",
+    "publish_report",
+    "publish_verdicts",
+]
 
 _STEPS = 7
 _ROWS = 50
@@ -109,4 +114,29 @@ def publish_verdicts(verdicts: Sequence[Verdict]) -> None:
             for verdict in verdicts
         ],
         description="Checks of the run itself; one that does not pass fails the run.",
+    )
+
+
+def publish_investigation(
+    *,
+    title: str,
+    text: str,
+    page: Path,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+) -> None:
+    """Leave the answer, a link to the page, and the nights that stand out."""
+    create_markdown_artifact(
+        key="investigate-answer", markdown=f"**{title}**\n\n{text}", description=title
+    )
+    create_link_artifact(
+        key="investigate-page",
+        link=page.resolve().as_uri(),
+        link_text=title,
+        description="The full history, one HTML file.",
+    )
+    create_table_artifact(
+        key="investigate-nights",
+        table=[dict(zip(columns, row, strict=True)) for row in rows[:_ROWS]],
+        description="Nights that stand out.",
     )

@@ -1,4 +1,4 @@
-"""The command line: demo, ingest, nightly, status, summarize.
+"""The command line: demo, ingest, nightly, investigate, status, summarize.
 
 Heavy imports happen inside the commands, so that help and typing errors are instant.
 """
@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from flows.investigate_command import investigate
+from flows.options import Home, Json, Now
 
 __all__ = ["app", "main"]
 
@@ -33,19 +35,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-
-Home = Annotated[
-    Path,
-    typer.Option(
-        envvar="CONSILIENCE_HOME",
-        help="Folder with store, landing files, quarantine and reports.",
-    ),
-]
-Now = Annotated[
-    datetime | None,
-    typer.Option(help="Clock to replay, in UTC; for nights that are long past."),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
 
 
 def main() -> None:
@@ -190,6 +179,9 @@ def nightly(
             order="shuffled" if shuffle else "sorted",
         )  # fmt: skip
         console.done(flow(parameters))
+
+
+app.command()(investigate)
 
 
 @app.command()

@@ -25,6 +25,7 @@ from rich.progress import (
 from rich.table import Table
 
 from flows.demo import DemoOutcome
+from flows.investigate import InvestigateOutcome
 from flows.nightly import NightOutcome
 from flows.summarize import SummarizeOutcome
 from storage.ingest import IngestReport
@@ -198,6 +199,25 @@ class Console:
         )
         for path in outcome.written:
             self._out.print(f"Written: {path}", soft_wrap=True)
+
+    def investigated(self, outcome: InvestigateOutcome) -> None:
+        """Print what an investigation found, its nights and where the page is."""
+        if self._json:
+            self._print_json(outcome.model_dump(mode="json"))
+            return
+        self._out.print(f"\n[bold]{escape(outcome.title)}[/bold]")
+        self._out.print(escape(outcome.text))
+        table = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
+        for name in outcome.columns:
+            left = name in ("night", "note", outcome.columns[0])
+            table.add_column(
+                name, justify="left" if left else "right", no_wrap=name == "night"
+            )
+        for row in outcome.rows:
+            style = "bold" if row.marked else "dim" if row.empty else None
+            table.add_row(*(escape(cell) for cell in row.cells), style=style)
+        self._out.print(table)
+        self._out.print(f"Page: {outcome.page}", soft_wrap=True)
 
     def _advance(self, step: str, done: int, total: int) -> None:
         if self._bars is None:  # pragma: no cover - only watched when there are bars

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-__all__ = ["IngestParameters", "NightParameters"]
+__all__ = ["IngestParameters", "InvestigateParameters", "NightParameters"]
 
 LATEST = "latest"
 
@@ -28,6 +28,19 @@ NightName = Annotated[
     str,
     Field(pattern=r"^(latest|\d{4}-\d{2}-\d{2})$"),
     AfterValidator(_iso_night),
+]
+
+
+def _iso_date(value: str) -> str:
+    try:
+        dt.date.fromisoformat(value)
+    except ValueError as error:
+        raise ValueError(f"{value!r} is not a date. Use YYYY-MM-DD.") from error
+    return value
+
+
+IsoNight = Annotated[
+    str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(_iso_date)
 ]
 
 
@@ -149,3 +162,45 @@ class NightParameters(_Parameters):
             "false_discovery": self.false_discovery,
             "sites": sorted(self.sites),
         }
+
+
+class InvestigateParameters(_Parameters):
+    """Whom to investigate, over which nights."""
+
+    name: str = Field(
+        min_length=1,
+        description="An agent or entity, a team (site/team, or its name if only one "
+        "site has it), or a site; a prefix agent:, team: or site: forces one.",
+    )
+    since: IsoNight | None = Field(
+        default=None,
+        description="First night, YYYY-MM-DD, included; empty: the last 60 delivered "
+        "nights, but half of all are kept to say what is usual.",
+    )
+    until: IsoNight | None = Field(
+        default=None,
+        description="Last night, included; empty: the newest delivered.",
+    )
+    window: int = Field(
+        default=60,
+        ge=1,
+        le=800,
+        description="Nights before the first that say what is usual, 1 to 800.",
+    )
+    false_discovery: float = Field(
+        default=0.05,
+        gt=0,
+        lt=1,
+        description="False-discovery rate over the nights, between 0 and 1.",
+    )
+    output: Path | None = Field(
+        default=None,
+        description="Folder for page and data; empty: investigations/NAME/FROM_TO "
+        "in the home folder.",
+    )
+
+    @property
+    def made(self) -> dt.datetime:
+        """When the page is made: now, or the replayed clock."""
+        moment = self.now or dt.datetime.now(dt.UTC)
+        return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)

@@ -66,6 +66,16 @@ def repository() -> Path:
     return REPOSITORY
 
 
+@pytest.fixture(scope="session")
+def history_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a home with planted events and one published night; only to be read."""
+    from tests.histories import build_history_home, publish_last_night
+
+    home = build_history_home(tmp_path_factory.mktemp("history") / "home")
+    publish_last_night(home)
+    return home
+
+
 def pytest_sessionfinish() -> None:
     """Stop servers that flows started by themselves while logging still works."""
     module = sys.modules.get("prefect.server.api.server")

@@ -125,8 +125,9 @@ def read_seats(
     records: Records,
     progress: Callable[[], None],
 ) -> dict[Seat, SeatNights]:
-    """Read every chunk of a site's shards that holds the agent, and on null nights
-    the chunk where it would lie.
+    """Read the chunks of a site's shards that hold an agent, and score it.
+
+    On null nights without it, the chunk where it would lie is read for its neighbours.
 
     Parameters
     ----------

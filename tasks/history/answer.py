@@ -29,12 +29,16 @@ _NAMED = 4
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The title, the paragraph as sentences, and the two chips above them."""
+    """The title, the paragraph as sentences, and the two chips above them.
+
+    `marked` are the nights that stand out, at any place.
+    """
 
     title: str
     sentences: tuple[str, ...]
     finding: str
     missing: str
+    marked: tuple[str, ...]
 
     @property
     def text(self) -> str:
@@ -68,7 +72,8 @@ def answer(history: History) -> Answer:
         _missing(history),
         _corrected(history),
     ]
-    return Answer(title, tuple(s for s in sentences if s), finding, missing)
+    told = tuple(s for s in sentences if s)
+    return Answer(title, told, finding, missing, tuple(marked))
 
 
 def place_name(place: Place) -> str:
@@ -136,7 +141,7 @@ def _lead(history: History, place: Place) -> str:
     return (
         f"{label}{here} is usually {usual} {unit}; "
         f"{beyond} of {count(len(known), 'night')} lay beyond that, "
-        f"about {number(0.05 * len(known))} would by chance."
+        "1 in 20 would by chance."
     )
 
 
@@ -221,5 +226,3 @@ def _corrected(history: History) -> str:
     if history.kind != "agent":
         return f"{said}."
     return f"{said}; its own values moved on {number(len(moved))} of them."
-
-

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -116,7 +114,7 @@ def _features(
     residual = groups.cells[i, k] - centre
     with np.errstate(divide="ignore", invalid="ignore"):
         steps = residual / spread
-    shares: Sequence[float] = test[4] if test else [np.nan] * len(centre)
+    shares = test[4] if test else np.full(len(centre), np.nan)
     return tuple(
         FeatureNight(
             n=int(groups.n[i, k, j]),

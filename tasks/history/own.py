@@ -36,7 +36,7 @@ def _feature(nights: Sequence[FeatureNight]) -> OwnBaseline:
     mean = np.array([f.mean for f in seen], dtype=np.float64)
     groups = np.zeros(len(seen), dtype=np.int64)
     whole = [float(v[0]) for v in clustered_mean_interval(n, n * mean, groups, 1)]
-    usual = [float(v) for v in usual_range(mean)] if len(seen) else [np.nan] * 3
+    usual = [float(v) for v in usual_range(mean)] if seen else [np.nan] * 3
     return OwnBaseline(
         nights=len(seen),
         n=int(n.sum()),

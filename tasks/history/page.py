@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.history.answer import answer, digits, main_feature, place_name
-from tasks.history.figures import feature_panel, p_panel
-from tasks.history.record import History, HistoryNight, Place
-from tasks.report.figures import shares
+from tasks.history.answer import answer, digits, place_name
+from tasks.history.record import History, Place
+from tasks.history.section import place_section
 from tasks.report.palette import css_variables
 from tasks.report.render import check_link, environment
 from tasks.report.wording import (
@@ -21,24 +20,16 @@ from tasks.report.wording import (
     day,
     day_with_year,
     number,
-    percent,
     plural,
     probability,
     quantity,
     short_day,
-    span,
 )
 
-__all__ = ["night_note", "render_page"]
+__all__ = ["render_page"]
 
 # Places drawn; the others are in the data beside the page.
 _DRAWN = 6
-_CLOSEST = 3
-STATES = {
-    "absent": "absent",
-    "silent": "site silent",
-    "refused": "file refused: two contents of one version",
-}
 
 
 def render_page(history: History, made: str, links: Mapping[str, str]) -> str:
@@ -75,7 +66,7 @@ def render_page(history: History, made: str, links: Mapping[str, str]) -> str:
         "made": clock(made),
         "all": links.get("all", ""),
         "places": [
-            _place(history, place, k, reports)
+            place_section(history, place, k, reports)
             for k, place in enumerate(history.places[:_DRAWN])
         ],
         "summary": [_summary(place) for place in history.places],
@@ -90,19 +81,6 @@ def render_page(history: History, made: str, links: Mapping[str, str]) -> str:
     return environment().get_template("investigate.html.j2").render(page)
 
 
-def night_note(night: HistoryNight) -> str:
-    """Say in a few words what is special about a night."""
-    parts = [STATES[night.state]] if night.state in STATES else []
-    if night.stands_out:
-        parts.append("stands out")
-    if night.published and night.published.found:
-        parts.append("found in its report")
-    parts += [
-        f"{c.what}{', values moved' if c.moved else ''}" for c in night.corrections
-    ]
-    return ", ".join(parts)
-
-
 def _summary(place: Place) -> dict[str, Any]:
     return {
         "name": place.team or place.site,
@@ -112,183 +90,6 @@ def _summary(place: Place) -> dict[str, Any]:
         "before": number(max((b.nights for b in place.baseline), default=0)),
         "marked": number(len(place.marked)),
         "any": bool(place.marked),
-    }
-
-
-def _place(
-    history: History, place: Place, k: int, reports: Mapping[str, str]
-) -> dict[str, Any]:
-    """Collect what one section shows."""
-    order = [
-        history.lead_index,
-        *(j for j in range(len(history.features)) if j != history.lead_index),
-    ]
-    marked = place.marked
-    closest = sorted(
-        (n for n in place.nights if n.p is not None),
-        key=lambda n: (n.p or 0.0, -(n.distance or 0.0), n.night),
-    )[:_CLOSEST]
-    states = {n.state for n in place.nights}
-    return {
-        "id": f"place-{k}",
-        "heading": _heading(history, place),
-        "panels": [_panel(history, place, j, k) for j in order] if place.present else (),
-        "p": _p(place, k),
-        "why_not": place.reference.why_not,
-        "around": _around(history, place),
-        "usual_nights": number(max((b.nights for b in place.baseline), default=0)),
-        "any_usual": any(b.usual_lower is not None for b in place.baseline),
-        "marked": [_contribution(history, place, n) for n in marked or closest],
-        "orientation": not marked,
-        "any_marked": bool(marked),
-        "absent": "absent" in states,
-        "silent": bool(states & {"silent", "refused"}),
-        "revised": any(c.lead_before for n in place.nights for c in n.corrections),
-        "features": [history.features[j] for j in order],
-        "rows": [_row(history, place, n, order, reports) for n in place.nights[::-1]],
-        "baseline": [_own(history, place, j) for j in order],
-    }
-
-
-def _heading(history: History, place: Place) -> str:
-    name = place_name(place)
-    nights = count(len(place.present), "night")
-    if not place.present:
-        return f"{name}: on none of these nights"
-    if place.marked:
-        return f"{name}: stood out on {number(len(place.marked))} of {nights}"
-    tested = any(n.p is not None for n in place.nights)
-    if len(history.places) == 1:
-        return f"{name}, night by night"
-    end = "stood out on none" if tested else "none could be tested"
-    return f"{name}: {nights}, {end}"
-
-
-def _around(history: History, place: Place) -> str:
-    if history.kind == "agent":
-        return f"the {history.team_noun}’s mean that night"
-    return f"all of {place.site}" if history.kind == "team" else "all sites together"
-
-
-def _panel(history: History, place: Place, j: int, k: int) -> dict[str, Any]:
-    name, label, unit = history.features[j]
-    own, d = place.baseline[j], digits(place, j)
-    values = [n.features[j].mean for n in place.present]
-    known = [v for v in values if v is not None]
-    usual = "no usual range yet"
-    if own.usual_lower is not None:
-        usual = f"usual {span(own.usual_lower, own.usual_upper, d)}"
-    spoken = (
-        f"{count(len(known), 'night')} with a value, from "
-        f"{number(min(known), d)} to {number(max(known), d)} {unit}; {usual}. "
-        if known
-        else "No night with a value. "
-    )
-    return {
-        "id": f"p{k}-{name}",
-        "title": label,
-        "unit": unit,
-        "usual": usual,
-        "plot": feature_panel(history, place, j),
-        "spoken": f"{spoken}{_spoken_marks(place)} The table below holds every night.",
-    }
-
-
-def _spoken_marks(place: Place) -> str:
-    if not place.marked:
-        return "No night stands out."
-    return f"Stands out: {', '.join(day(n.night) for n in place.marked)}."
-
-
-def _p(place: Place, k: int) -> dict[str, Any] | None:
-    tested = [n for n in place.nights if n.p is not None]
-    if not tested:
-        return None
-    return {
-        "id": f"p{k}--all",
-        "plot": p_panel(place),
-        "null_size": number(place.reference.null_size),
-        "tested": number(len(tested)),
-        "spoken": f"{count(len(tested), 'night')} tested, lowest "
-        f"p {probability(min(n.p or 1.0 for n in tested))}. {_spoken_marks(place)}",
-    }
-
-
-def _contribution(history: History, place: Place, night: HistoryNight) -> dict[str, Any]:
-    """One row: which features make the distance of a night."""
-    j = main_feature(night)
-    parts = [f.share or 0.0 for f in night.features]
-    out: dict[str, Any] = {
-        "iso": night.night,
-        "night": short_day(night.night),
-        "n": number(night.n),
-        "main": NONE, "value": NONE, "around": NONE, "unit": "",
-        "bars": shares(parts) if any(parts) else (),
-        "parts": ", ".join(
-            f"{history.features[i][1].lower()} {percent(part)}"
-            for i, part in sorted(enumerate(parts), key=lambda item: -item[1])[:3]
-            if part >= 0.05
-        ),
-        "p": _p_text(night),
-        "found": night.marked,
-    }  # fmt: skip
-    if j is not None:
-        f, d = night.features[j], digits(place, j)
-        _, out["main"], out["unit"] = history.features[j]
-        beside = f.around if history.kind == "agent" else place.baseline[j].usual_median
-        out["value"], out["around"] = number(f.mean, d), number(beside, d)
-    return out
-
-
-def _p_text(night: HistoryNight) -> str:
-    text = probability(night.p)
-    return f"{text} ▶" if night.extrapolated and night.p is not None else text
-
-
-def _row(
-    history: History,
-    place: Place,
-    night: HistoryNight,
-    order: list[int],
-    reports: Mapping[str, str],
-) -> dict[str, Any]:
-    """One night of the table of all nights."""
-    values = []
-    for j in order:
-        if not night.features:
-            values.append(NONE)
-            continue
-        f, d = night.features[j], digits(place, j)
-        text = number(f.mean, d)
-        if f.around is not None and f.mean is not None:
-            text += f" ({number(f.around, d)})"
-        values.append(text)
-    said = night.published
-    return {
-        "iso": night.night,
-        "night": short_day(night.night),
-        "n": number(night.n) if night.state == "present" else NONE,
-        "values": values,
-        "distance": number(night.distance, 1),
-        "p": _p_text(night),
-        "q": NONE if said is None else probability(said.q),
-        "report": reports.get(night.night, ""),
-        "note": night_note(night),
-        "marked": night.marked,
-    }
-
-
-def _own(history: History, place: Place, j: int) -> dict[str, str]:
-    own, d = place.baseline[j], digits(place, j)
-    _, label, unit = history.features[j]
-    return {
-        "label": f"{label}, {unit}" if unit else label,
-        "nights": number(own.nights),
-        "n": number(own.n),
-        "mean": number(own.mean, d),
-        "interval": span(own.lower, own.upper, d),
-        "sd": number(own.sd, d),
-        "usual": span(own.usual_lower, own.usual_upper, d),
     }
 
 
@@ -346,7 +147,10 @@ def _method(history: History) -> dict[str, Any]:
         ("false-discovery rate", str(facts["false_discovery"])),
         ("snapshot", str(facts["snapshot"])),
         ("ledger digest", str(facts["ledger_digest"])),
-        ("chunks of values read", f"{facts['chunks_read']} of {facts['chunks_in_all']}"),
+        (
+            "chunks of values read",
+            f"{facts['chunks_read']} of {facts['chunks_in_all']}",
+        ),
     ]
     versions = sorted(facts["versions"].items())
     fit = _nights(first.nights)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -131,11 +132,9 @@ def read_findings(store: BehaviorStore, since: str, until: str) -> Findings:
             continue
         group = f"runs/{night}/r{run.revision}/scores"
         scores = read_results(store, group, _groups())
-        try:
+        # Nights before there were enough to score agents hold none.
+        with contextlib.suppress(NotFound):
             scores |= read_results(store, group, _AGENT + _ENTITY)
-        except NotFound:
-            # Nights before there were enough to score agents hold none.
-            pass
         found[night] = (run.revision, scores)
     return Findings(found)
 
@@ -204,4 +203,6 @@ def _first_view(store: BehaviorStore, night: str) -> set[tuple[str, str]]:
     group = f"runs/{night}/r{first.revision}/views"
     view = read_results(store, group, ("site", "night", "part"))
     here = view["night"] == night
-    return set(zip(view["site"][here].tolist(), view["part"][here].tolist(), strict=True))
+    return set(
+        zip(view["site"][here].tolist(), view["part"][here].tolist(), strict=True)
+    )

@@ -14,6 +14,7 @@ __all__ = [
     "FeatureNight",
     "History",
     "HistoryNight",
+    "Kind",
     "Member",
     "OwnBaseline",
     "Place",
@@ -122,7 +123,8 @@ class HistoryNight:
     n, agents : int
         Rows, and agents behind them.
     features : tuple of FeatureNight
-        In the order of the schema; empty unless present.
+        In the order of the schema; those of an absent agent hold its team's mean only,
+        nights without anything hold none.
     distance : float or None
         Squared distance over all features together.
     log_p : float or None

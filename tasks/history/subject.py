@@ -11,6 +11,7 @@ import numpy as np
 
 from storage.names import ShardNames
 from storage.schema import ShardRow
+from tasks.history.record import Kind
 
 __all__ = [
     "AmbiguousName",
@@ -70,7 +71,7 @@ def split_kind(name: str) -> tuple[str, str]:
 
 def find_group(
     name: str, sites: Sequence[str], teams: Sequence[str]
-) -> tuple[str, str] | None:
+) -> tuple[Kind, str] | None:
     """Find the site or team of a name.
 
     Parameters

@@ -48,9 +48,7 @@ def history_json(history: History) -> dict[str, Any]:
     return {"format": 1, "answer": told, "history": history.to_json()}
 
 
-def write_history(
-    history: History, folder: Path, *, reports: Path, made: str
-) -> Path:
+def write_history(history: History, folder: Path, *, reports: Path, made: str) -> Path:
     """Write the page, ``history.json`` and ``history.parquet``.
 
     Parameters
