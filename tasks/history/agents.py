@@ -123,7 +123,7 @@ def read_seats(
     sightings: Sequence[Sighting],
     site: SiteReference,
     records: Records,
-    progress: Callable[[], None],
+    progress: Callable[[int], None],
 ) -> dict[Seat, SeatNights]:
     """Read the chunks of a site's shards that hold an agent, and score it.
 
@@ -139,7 +139,7 @@ def read_seats(
     site : SiteReference
     records : mapping of (site, night) to named ShardMoments
     progress : callable
-        Called after each shard.
+        Told after each shard how many are done.
 
     Returns
     -------
@@ -150,7 +150,7 @@ def read_seats(
     held: dict[ShardRow, list[Sighting]] = {}
     for sighting in sightings:
         held.setdefault(sighting.row, []).append(sighting)
-    for row in rows:
+    for done, row in enumerate(rows, 1):
         here = held.get(row, [])
         reference = _reference(reader.store, site, row.key.night, records)
         is_null = row.key.night in site.reference.null_nights
@@ -169,7 +169,7 @@ def read_seats(
                     place = sighting.index - chunk * reader.store.rows_per_chunk
                     one = data.take(np.array([place], dtype=np.int64))
                     _keep(found[sighting.seat], one, row, reference, records)
-        progress()
+        progress(done)
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from stats.summary import NotEnoughData
@@ -16,7 +16,7 @@ from tasks.history.groups import group_nights
 from tasks.history.places import make_place, moved_by
 from tasks.history.record import History, Kind, Member, Place
 from tasks.history.span import choose_span
-from tasks.history.subject import Seat, find_agent, find_group, unknown
+from tasks.history.subject import Seat, Sighting, find_agent, find_group, unknown
 from tasks.plan import versions
 from tasks.progress import report_progress
 
@@ -95,38 +95,33 @@ def _of_agent(ground: Ground, name: str, groups: Sequence[str]) -> History:
         where = f"the nights {ground.view.nights[0]} to {ground.span.until}"
         raise unknown(name, groups, seen, where)
     sites = sorted({s.seat.site for s in sightings})
-    places: list[Place] = []
-    wanted = [row for row in rows if row.key.site in sites]
-    done = 0
-
-    def step() -> None:
-        nonlocal done
-        done += 1
-        report_progress("read", done, len(wanted))
-
-    for site in sites:
-        before = [
-            night
-            for night in ground.view.nights
-            if night < ground.span.since and ground.view.arrived(site, night)
-        ]
-        reference = fit_reference(ground.store, site, before, ground.records)
-        found = read_seats(
-            ground.reader,
-            [row for row in wanted if row.key.site == site],
-            [s for s in sightings if s.seat.site == site],
-            reference, ground.records, step,
-        )  # fmt: skip
-        for seat, read in found.items():
-            calibrated, size = read.calibrated()
-            used = replace(reference.reference, null_size=size)
-            if not used.why_not and size < MIN_NULL:
-                why = f"{MIN_NULL} null scores are needed, there are {size}"
-                used = replace(used, why_not=why)
-            moved = moved_by(ground, seat, sightings)
-            places.append(make_place(ground, seat, calibrated, used, moved))
+    places = [place for site in sites for place in _at_site(ground, site, sightings)]
     named = name.removeprefix("agent:")
     return _history(ground, named, "agent", _by_nights(places), ())
+
+
+def _at_site(
+    ground: Ground, site: str, sightings: Sequence[Sighting]
+) -> Iterator[Place]:
+    """Read the agents of one site, and make a place of each."""
+    arrived = [n for n in ground.view.nights if ground.view.arrived(site, n)]
+    before = [night for night in arrived if night < ground.span.since]
+    reference = fit_reference(ground.store, site, before, ground.records)
+    rows = [row for night in arrived for row in ground.view.winners[site, night]]
+    found = read_seats(
+        ground.reader, rows,
+        [s for s in sightings if s.seat.site == site],
+        reference, ground.records,
+        lambda done: report_progress(f"read {site}", done, len(rows)),
+    )  # fmt: skip
+    for seat, read in found.items():
+        calibrated, size = read.calibrated()
+        used = replace(reference.reference, null_size=size)
+        if not used.why_not and size < MIN_NULL:
+            why = f"{MIN_NULL} null scores are needed, there are {size}"
+            used = replace(used, why_not=why)
+        moved = moved_by(ground, seat, sightings)
+        yield make_place(ground, seat, calibrated, used, moved)
 
 
 def _of_group(ground: Ground, level: Kind, label: str) -> History:
