@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.report.findings import ChangeRow
 from tasks.report.night_report import NightReport
 from tasks.report.rows import AgentRow, Estimate, FeatureNight, GroupRow
 
@@ -15,6 +16,7 @@ __all__ = [
     "MissingSite",
     "derive",
     "ordered_agents",
+    "ordered_changes",
     "ordered_teams",
 ]
 
@@ -76,6 +78,10 @@ class Derived:
     refused_files: int
     rows: int
     incomplete_rows: int
+    changes_found: int
+    drift_found: int
+    season_found: int
+    cliques_found: int
 
     @property
     def unusual(self) -> bool:
@@ -107,6 +113,7 @@ def derive(report: NightReport) -> Derived:
         refused_files=sum(q.quarantined_files for q in report.quality),
         rows=sum(q.rows for q in report.quality),
         incomplete_rows=sum(q.incomplete for q in report.quality),
+        **_over_nights(report),
     )
 
 
@@ -156,6 +163,16 @@ def _checks(report: NightReport) -> dict[str, Any]:
     }
 
 
+def _over_nights(report: NightReport) -> dict[str, Any]:
+    changes, cliques = report.change_summary, report.clique_summary
+    return {
+        "changes_found": changes.found if changes else 0,
+        "drift_found": sum(row.found for row in report.drift),
+        "season_found": sum(row.found for row in report.season),
+        "cliques_found": cliques.found if cliques else 0,
+    }
+
+
 def ordered_teams(report: NightReport) -> list[GroupRow]:
     """Teams that shifted, highest first; then those furthest from their own median."""
     rows = sorted(report.teams, key=lambda t: t.name)
@@ -169,6 +186,12 @@ def ordered_teams(report: NightReport) -> list[GroupRow]:
 def ordered_agents(report: NightReport) -> list[AgentRow]:
     """Agents that stand out first, then by p, distance and name: a total order."""
     return sorted(report.agents, key=lambda a: (not a.found, a.p, -a.d2, a.agent))
+
+
+def ordered_changes(report: NightReport) -> list[ChangeRow]:
+    """Agents found to have changed first, then by p and name: a total order."""
+    rows = report.changes_of_agents
+    return sorted(rows, key=lambda c: (not c.found, c.p, c.agent, c.kind))
 
 
 def _direction(team: GroupRow) -> float:

@@ -1,14 +1,15 @@
-"""What the sections about agents and about who moves together show."""
+"""What the section about the agents of the night shows."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from tasks.report.derived import Derived, ordered_agents
-from tasks.report.figures import Axis, histogram, row_plot, shares
+from tasks.report.figures import histogram, shares
 from tasks.report.night_report import NightReport
-from tasks.report.rows import AgentRow, Estimate, PairRow
+from tasks.report.rows import AgentRow
 from tasks.report.sections import cut
 from tasks.report.wording import (
     count,
@@ -18,15 +19,14 @@ from tasks.report.wording import (
     percent,
     plural,
     probability,
+    short_day,
     span,
 )
 
-__all__ = ["agents", "together"]
+__all__ = ["agents", "contribution_words"]
 
 MAX_AGENTS = 50
 CLOSEST_AGENTS = 5
-MAX_PAIRS = 6
-MAX_MATRIX = 20
 
 
 def agents(report: NightReport, derived: Derived) -> dict[str, Any]:
@@ -83,12 +83,6 @@ def _heading(report: NightReport) -> str:
 
 def _agent(report: NightReport, row: AgentRow) -> dict[str, Any]:
     digits = _digits(row.value, row.team_value)
-    parts = sorted(
-        zip(
-            row.contributions, (f.feature.label for f in report.features), strict=False
-        ),
-        key=lambda part: (-part[0], part[1]),
-    )
     return {
         "entity": row.entity,
         "agent": row.agent,
@@ -102,10 +96,19 @@ def _agent(report: NightReport, row: AgentRow) -> dict[str, Any]:
         "extrapolated": row.extrapolated,
         "found": row.found,
         "bars": shares(row.contributions),
-        "parts": ", ".join(
-            f"{label} {percent(s)}" for s, label in parts[:2] if s >= 0.005
-        ),
+        "parts": contribution_words(report, row.contributions),
+        "kind": row.kind or "",
+        "since": short_day(row.since) if row.since else "",
     }
+
+
+def contribution_words(report: NightReport, contributions: Sequence[float]) -> str:
+    """Name the two features that contribute most, with their shares."""
+    labels = (f.feature.label for f in report.features)
+    parts = sorted(
+        zip(contributions, labels, strict=False), key=lambda part: (-part[0], part[1])
+    )
+    return ", ".join(f"{label} {percent(s)}" for s, label in parts[:2] if s >= 0.005)
 
 
 def _digits(value: float, other: float) -> int:
@@ -114,64 +117,3 @@ def _digits(value: float, other: float) -> int:
     if largest == 0 or not math.isfinite(largest):
         return 0
     return max(0, 2 - math.floor(math.log10(largest)))
-
-
-def together(report: NightReport) -> dict[str, Any]:
-    """Show the highest pairs as a row plot and the within/between matrix as a table."""
-    pairs = sorted(report.pairs, key=lambda p: (-p.r, p.a, p.b))
-    shown = pairs[:MAX_PAIRS]
-    names = list(
-        dict.fromkeys(name for a, b, _ in report.within_between for name in (a, b))
-    )
-    matrix = {(a, b): r for a, b, r in report.within_between}
-    kept = names[:MAX_MATRIX]
-    axis = Axis(-1.0, 1.0)
-    return {
-        "heading": _together_heading(shown),
-        "rows": [_pair(p, axis) for p in shown],
-        "cut": cut(len(shown), len(pairs)),
-        "labels": axis.labels(4, margin=0.0),
-        "names": kept,
-        "matrix": [
-            {
-                "name": a,
-                "cells": [
-                    number(matrix.get((a, b), matrix.get((b, a))), 2) for b in kept
-                ],
-            }
-            for a in kept
-        ],
-        "matrix_cut": cut(len(kept), len(names)),
-        "nouns": plural(report.team_noun),
-    }
-
-
-def _together_heading(pairs: list[PairRow]) -> str:
-    if not pairs:
-        return "Who moves together: too few nights to say"
-    best = pairs[0]
-    return f"{best.a} and {best.b} move together most, r\N{NO-BREAK SPACE}= " + number(
-        best.r, 2
-    )
-
-
-def _pair(pair: PairRow, axis: Axis) -> dict[str, Any]:
-    estimate = Estimate(
-        n=pair.n,
-        value=pair.r,
-        lower=pair.lower,
-        upper=pair.upper,
-        usual_lower=None,
-        usual_upper=None,
-        usual_median=None,
-        outside=False,
-        basis="complete",
-    )
-    grid = tuple(x for x, _ in axis.labels(4, margin=0.0))
-    return {
-        "name": f"{pair.a} and {pair.b}",
-        "n": number(pair.n),
-        "value": number(pair.r, 2),
-        "interval": span(pair.lower, pair.upper, 2),
-        "plot": row_plot(estimate, axis, grid=grid),
-    }

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tasks.report import briefing
-from tasks.report.briefing import Todo
 from tasks.report.derived import NIGHTS_NEEDED, Derived, derive
 from tasks.report.night_report import NightReport
 from tasks.report.phrases import outside, sentence, within
+from tasks.report.todo import Todo, todo
 from tasks.report.wording import (
     count,
     day,
@@ -76,7 +76,7 @@ def headline(report: NightReport) -> Headline:
         data_chip=_data(report, derived),
         checks_chip=_checks(derived),
         paragraph=briefing.paragraph(report, derived),
-        todo=briefing.todo(report, derived),
+        todo=todo(report, derived),
     )
 
 

@@ -12,6 +12,17 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.report.findings import (
+    ChangeRow,
+    ChangeSummary,
+    CliqueRow,
+    CliqueSummary,
+    CorrelationMap,
+    DriftRow,
+    NotTested,
+    QuantileRow,
+    SeasonRow,
+)
 from tasks.report.rows import (
     AgentRow,
     AgentSummary,
@@ -32,7 +43,11 @@ from tasks.report.rows import (
 
 @dataclass(frozen=True, slots=True)
 class NightReport:
-    """Everything one night's report says.  `made` is ISO 8601 with zone."""
+    """Everything one night's report says.  `made` is ISO 8601 with zone.
+
+    `changes` are those of shards, `changes_of_agents` those of behaviour over nights;
+    without its summary such a test was not made, and `not_tested` says what it needs.
+    """
 
     dataset: str
     night: str
@@ -64,6 +79,15 @@ class NightReport:
     verdicts: tuple[Verdict, ...]
     provenance: Provenance
     errors: tuple[SectionError, ...] = ()
+    changes_of_agents: tuple[ChangeRow, ...] = ()
+    change_summary: ChangeSummary | None = None
+    drift: tuple[DriftRow, ...] = ()
+    season: tuple[SeasonRow, ...] = ()
+    correlation_map: CorrelationMap | None = None
+    cliques: tuple[CliqueRow, ...] = ()
+    clique_summary: CliqueSummary | None = None
+    quantiles: tuple[QuantileRow, ...] = ()
+    not_tested: tuple[NotTested, ...] = ()
 
     @property
     def lead_feature(self) -> FeatureNight:

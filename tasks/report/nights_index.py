@@ -11,9 +11,8 @@ from itertools import groupby
 from typing import Any
 
 from tasks.report.figures import estimates_axis, row_plot
-from tasks.report.palette import css_variables
 from tasks.report.phrases import decimals
-from tasks.report.render import check_link, environment
+from tasks.report.render import check_link, render_page
 from tasks.report.rows import Estimate
 from tasks.report.wording import (
     MONTHS,
@@ -55,7 +54,7 @@ def render_index(summaries: Summaries) -> str:
         If a `page` is not a relative address.
     """
     page = _page(_nights(summaries))
-    return environment().get_template("index.html.j2").render(page)
+    return render_page("index.html.j2", page)
 
 
 def _page(nights: list[list[Mapping[str, Any]]]) -> dict[str, Any]:
@@ -78,8 +77,6 @@ def _page(nights: list[list[Mapping[str, Any]]]) -> dict[str, Any]:
         "teams": plural(first.get("team_noun", "team")).capitalize(),
         "agents": first.get("agents_noun", "agents").capitalize(),
         "months": _months(older),
-        "light": css_variables("light"),
-        "dark": css_variables("dark"),
     }
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from tasks.report.night_report import NightReport
 from tasks.report.rows import Estimate, FeatureLabel
-from tasks.report.wording import decimals_for, plural, quantity, span
+from tasks.report.wording import count, decimals_for, number, plural, quantity, span
 
-__all__ = ["decimals", "outside", "sentence", "within"]
+__all__ = ["decimals", "outside", "sentence", "untested", "within"]
 
 
 def decimals(estimate: Estimate) -> int:
@@ -47,3 +48,13 @@ def within(feature: FeatureLabel, estimate: Estimate, row_noun: str) -> str:
     where = "within the usual" if inside else "on the edge of the usual"
     usual = span(low, high, decimals(estimate))
     return f"{sentence(feature, estimate, row_noun)}, {where} {usual}"
+
+
+def untested(report: NightReport, section: str) -> str:
+    """Say that a section was not tested and what the test would need."""
+    for row in report.not_tested:
+        if row.section == section:
+            needed = count(row.needed, row.what)
+            there = "is" if row.available == 1 else "are"
+            return f"Not tested: needs {needed}, {number(row.available)} {there} there."
+    return "Not tested tonight."

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from tasks.report.derived import Derived
-from tasks.report.figures import axis_over, dumbbell
+from tasks.report.figures import Axis, axis_over, dumbbell
+from tasks.report.findings import QuantileRow
 from tasks.report.night_report import NightReport
 from tasks.report.rows import BaselineRow, Change, QualityRow
 from tasks.report.sections import cut
+from tasks.report.small_figures import box
 from tasks.report.wording import (
     clock,
     count,
@@ -21,12 +23,13 @@ from tasks.report.wording import (
     span,
 )
 
-__all__ = ["baselines", "changes", "checks", "method", "quality"]
+__all__ = ["baselines", "changes", "checks", "method", "quality", "spread"]
 
 MAX_CHANGES = 30
 MAX_QUALITY = 30
 MAX_OPEN_BASELINES = 60
 MAX_OTHER_BASELINES = 150
+MAX_OTHER_SPREADS = 50
 TONES = {"passed": "estimate", "failed": "finding", "error": "finding"}
 
 
@@ -143,6 +146,46 @@ def _baseline(row: BaselineRow) -> dict[str, Any]:
         "mean": number(row.mean, digits),
         "interval": span(row.lower, row.upper, digits),
         "sd": number(row.sd, max(digits, 0)),
+    }
+
+
+def spread(report: NightReport) -> dict[str, Any]:
+    """Quantiles of the window, one axis per feature; those of teams are folded."""
+    rows = report.quantiles
+    features = dict.fromkeys(row.feature.name for row in rows)
+    axes = {
+        name: axis_over(
+            x for r in rows if r.feature.name == name for x in (r.q05, r.q95)
+        )
+        for name in features
+    }
+    top = [row for row in rows if row.level != "team"]
+    rest = [row for row in rows if row.level == "team"]
+    shown, others = top[:MAX_OPEN_BASELINES], rest[:MAX_OTHER_SPREADS]
+    return {
+        "rows": [_spread(row, axes[row.feature.name]) for row in shown],
+        "cut": cut(len(shown), len(top)),
+        "others": [_spread(row, axes[row.feature.name]) for row in others],
+        "other_count": number(len({row.group for row in rest})),
+        "other_cut": cut(len(others), len(rest)),
+    }
+
+
+def _spread(row: QuantileRow, axis: Axis) -> dict[str, Any]:
+    quarter = None
+    if row.q25 is not None and row.q75 is not None:
+        quarter = (row.q75 - row.q25) / 2
+    digits = decimals_for(quarter)
+    return {
+        "group": "All sites" if row.level == "all" else row.group,
+        "all": row.level == "all",
+        "feature": row.feature.label,
+        "unit": row.feature.unit,
+        "n": number(row.n),
+        "median": number(row.q50, digits),
+        "half": span(row.q25, row.q75, digits),
+        "most": span(row.q05, row.q95, digits),
+        "plot": box(row, axis),
     }
 
 

@@ -17,14 +17,29 @@ from typing import Any, ClassVar
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from tasks.report import first_screen, fleet, records, sections
+from tasks.report import (
+    behaviour,
+    drift,
+    first_screen,
+    fleet,
+    records,
+    sections,
+    together,
+)
 from tasks.report.derived import derive
 from tasks.report.headline import headline
 from tasks.report.night_report import NightReport
 from tasks.report.palette import css_variables
 from tasks.report.wording import clock, day_with_year, plural
 
-__all__ = ["LinkError", "environment", "render_html", "render_json"]
+__all__ = [
+    "LinkError",
+    "check_link",
+    "environment",
+    "render_html",
+    "render_json",
+    "render_page",
+]
 
 NAVIGATION = (
     ("earlier", "Earlier night"),
@@ -76,8 +91,32 @@ def render_html(report: NightReport, *, links: Mapping[str, str] = NO_LINKS) -> 
     """
     for key, href in links.items():
         check_link(key, href)
-    page = _frame(report, links) | _parts(report)
-    return environment().get_template("page.html.j2").render(page)
+    return render_page("page.html.j2", _frame(report, links) | _parts(report))
+
+
+def render_page(template: str, context: Mapping[str, Any]) -> str:
+    """Render one of the templates that extend ``base.html.j2``.
+
+    Parameters
+    ----------
+    template : str
+        A file in ``tasks/report/templates``, which fills the blocks of the base:
+        ``title``, ``skip``, ``bar``, ``main`` and ``footer``.
+    context : mapping of str to object
+        What the template names; the colours of both themes are added.
+
+    Returns
+    -------
+    str
+        One self-contained HTML page.
+
+    Raises
+    ------
+    jinja2.UndefinedError
+        If the template names what `context` lacks.
+    """
+    colours = {"light": css_variables("light"), "dark": css_variables("dark")}
+    return environment().get_template(template).render({**colours, **context})
 
 
 def render_json(report: NightReport) -> str:
@@ -118,8 +157,7 @@ def _frame(report: NightReport, links: Mapping[str, str]) -> dict[str, Any]:
         "night_words": day_with_year(report.night),
         "made": clock(report.made),
         "sections": _section_names(report),
-        "light": css_variables("light"),
-        "dark": css_variables("dark"),
+        "superseded_by": report.superseded_by,
     }
 
 
@@ -134,10 +172,16 @@ def _parts(report: NightReport) -> dict[str, Any]:
         "teams": sections.teams(report, derived),
         "sites": sections.sites(report),
         "agents": fleet.agents(report, derived),
-        "together": fleet.together(report),
+        "behaviour": behaviour.behaviour(report),
+        "drift": drift.drift(report),
+        "season": drift.season(report),
+        "together": together.together(report),
+        "map": together.correlation_map(report),
+        "cliques": together.cliques(report),
         "changes": records.changes(report),
         "quality": records.quality(report, derived),
         "baselines": records.baselines(report),
+        "spread": records.spread(report),
         "checks": records.checks(report, derived),
         "method": records.method(report),
     }
@@ -156,7 +200,11 @@ def _section_names(report: NightReport) -> tuple[tuple[str, str], ...]:
         ("The night", "night"),
         (plural(report.team_noun).capitalize(), "teams"),
         (report.agents_noun.capitalize(), "agents"),
+        ("Behaviour over nights", "behaviour"),
+        ("Drift", "drift"),
+        ("Weekdays", "season"),
         ("Who moves together", "together"),
+        ("Suspected collusion", "collusion"),
         ("Evidence", "evidence"),
         ("Changes", "changes"),
         ("Data quality", "quality"),

@@ -113,7 +113,8 @@ class AgentRow:
     """One agent tonight.  `value` and `team_value` are of `main_feature`.
 
     `contributions` are shares of the squared distance per feature, sum 1, in schema
-    order; `entity` is the cross-cutting identity (for example the aircraft).
+    order; `entity` is the cross-cutting identity (for example the aircraft).  `kind`
+    is the kind of change in words, `since` its first night, both None if not told.
     """
 
     entity: str
@@ -130,6 +131,8 @@ class AgentRow:
     value: float
     team_value: float
     contributions: tuple[float, ...]
+    kind: str | None = None
+    since: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ __all__ = [
     "probability",
     "quantity",
     "short_day",
+    "signed",
     "span",
 ]
 
@@ -70,6 +71,17 @@ def number(value: float | None, decimals: int = 0) -> str:
     rounded = round(float(value), decimals)
     text = f"{abs(rounded):,.{max(decimals, 0)}f}"
     return MINUS + text if rounded < 0 else text
+
+
+def signed(value: float | None, decimals: int = 0) -> str:
+    """Write a difference with its sign; zero has none.
+
+    >>> signed(3.21, 1), signed(-0.5, 1), signed(0.01, 1), signed(None)
+    ('+3.2', '−0.5', '0.0', '–')
+    """
+    text = number(value, decimals)
+    positive = value is not None and math.isfinite(value) and round(value, decimals) > 0
+    return f"+{text}" if positive else text
 
 
 def quantity(value: float | None, unit: str, decimals: int = 0) -> str:

@@ -14,6 +14,7 @@ from tasks.report.headline import summary_line
 from tasks.report.night_report import NightReport
 from tasks.report.nights_index import render_index
 from tasks.report.render import render_html
+from tests.over_nights import changed, over_nights
 from tests.reports import calm
 from tests.special_nights import fleet, found, refused, storm
 
@@ -35,6 +36,8 @@ EXAMPLES: dict[str, Callable[[], NightReport]] = {
     "found": found,
     "refused": refused,
     "fleet": lambda: fleet(100_000),
+    "changed": changed,
+    "crowd": lambda: over_nights(fleet(100_000)),
 }
 LINKS = {
     "earlier": "2013-03-07.html",

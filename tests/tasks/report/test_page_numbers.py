@@ -11,6 +11,7 @@ import pytest
 
 from tasks.report.night_report import NightReport
 from tasks.report.render import render_html, render_json
+from tests.over_nights import changed
 from tests.page import parse, words
 from tests.reports import calm
 from tests.special_nights import found, refused, storm
@@ -64,7 +65,7 @@ def unknown(report: NightReport, html: str) -> list[str]:
     return missing
 
 
-@pytest.mark.parametrize("make", [calm, storm, found, refused])
+@pytest.mark.parametrize("make", [calm, storm, found, refused, changed])
 def test_every_number_on_the_page_is_in_the_json(make: Any) -> None:
     report = make()
     assert unknown(report, render_html(report)) == []

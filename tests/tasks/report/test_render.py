@@ -12,6 +12,7 @@ import pytest
 from tasks.report.night_report import NightReport
 from tasks.report.render import LinkError, render_html, render_json
 from tasks.report.rows import SectionError
+from tests.over_nights import changed
 from tests.page import Element, parse, words
 from tests.reports import calm, verdicts
 from tests.special_nights import fleet, found, refused, storm
@@ -26,13 +27,18 @@ EXAMPLES: dict[str, Callable[[], NightReport]] = {
     "storm": storm,
     "found": found,
     "refused": refused,
+    "changed": changed,
 }
 SECTIONS = [
     "arrived",
     "night",
     "teams",
     "agents",
+    "behaviour",
+    "drift",
+    "season",
     "together",
+    "collusion",
     "evidence",
     "changes",
     "quality",
