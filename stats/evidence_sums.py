@@ -9,13 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stats.evidence_block import (
-    WEIGHT_UNIT,
-    cells_of,
-    checked_ratio,
-    quantised,
-    scatter,
-)
+from stats.evidence_block import cells_of, checked_ratio, quantised, scatter
 from stats.limbs import SUM_UNIT, Limbs, join_counts
 from stats.rounding import over_counts
 from stats.summary import Incompatible, InvalidInput, digest
@@ -125,7 +119,7 @@ class EvidenceSums:
 
     def weight(self) -> Floats:
         """Σ w, shape (g, h)."""
-        found: Floats = self.counts[..., 1] / WEIGHT_UNIT
+        found: Floats = self.counts[..., 1] * 2.0**-16
         return found
 
     def effective_n(self) -> Floats:
