@@ -119,8 +119,7 @@ class EvidenceSums:
 
     def weight(self) -> Floats:
         """Σ w, shape (g, h)."""
-        found: Floats = self.counts[..., 1] * 2.0**-16
-        return found
+        return np.ldexp(self.counts[..., 1].astype(np.float64), -16)
 
     def effective_n(self) -> Floats:
         """Rows of equal weight that weigh as much, (Σ w)² / Σ w², shape (g, h).
