@@ -8,6 +8,8 @@ from stats import (
     float_block,
     kernels,
     kernels_evidence,
+    kernels_online_paths,
+    kernels_online_shape,
     kernels_quantiles,
     kernels_series,
     moment_block,
@@ -38,3 +40,5 @@ def warm() -> None:
     float_block.warm()
     kernels_quantiles.warm()
     kernels_series.warm()
+    kernels_online_paths.warm()
+    kernels_online_shape.warm()
