@@ -62,8 +62,8 @@ class BehavioralDistributedProtocol:
             ``agent_id``; ``status``: taken, repeat or too_old (these are not scored);
             ``is_anomaly``: one test over all levels (Simes) at alpha; its ``p_value``,
             None while no level has enough rows; ``anomaly_score``: 1 - p, or 0.0;
-            ``level`` that decided, ``n`` rows of it; ``baseline`` of the root after this
-            report; ``propagation_path``: nodes from leaf to root; ``update_time_ms``.
+            ``level`` that decided, ``n`` rows of it; ``baseline`` of the root after
+            this; ``propagation_path``: nodes from leaf to root; ``update_time_ms``.
 
         Raises
         ------

@@ -100,7 +100,7 @@ def test_what_is_refused_lets_nobody_join(data: Any) -> None:
 def test_defaults_are_those_of_the_tree() -> None:
     facade = BehavioralDistributedProtocol()
     assert report(facade, "a", np.zeros(10), 0)["status"] == "taken"
-    with pytest.raises(InvalidInput, match="alpha 1. Give"):
+    with pytest.raises(InvalidInput, match=r"alpha 1\. Give"):
         BehavioralDistributedProtocol(alpha=1)
 
 
