@@ -36,8 +36,8 @@ def log_beta(a: ArrayLike, b: ArrayLike) -> Floats:
     Notes
     -----
     Gammas of 1e12 differ by less than their last digits; here the large parts cancel
-    on paper, and what is left is computed: an error of about 1e-15 times the result
-    and the smaller of a and b, where log Γ would give 4e-3 at 1e12.
+    on paper, and what is left is computed: an error of a few 1e-15 of the result, or
+    of the smaller of a and b where that is larger.
     Source: DiDonato and Morris, ACM Trans. Math. Software 18 (1992), section 2.
 
     Examples

@@ -103,7 +103,8 @@ def _shares(scores: ArrayLike) -> tuple[Floats, Floats, Floats]:
         return score, score, score.sum(axis=-1, keepdims=True)
     top = score.max(axis=-1, keepdims=True)
     same = score == top  # also where the largest is infinite
-    gap = np.subtract(score, top, out=np.zeros_like(score), where=~same)
+    with np.errstate(over="ignore"):  # a gap beyond float64 is as good as impossible
+        gap = np.subtract(score, top, out=np.zeros_like(score), where=~same)
     weight = np.exp(gap)
     first = np.arange(score.shape[-1]) == score.argmax(axis=-1)[..., None]
     rest = np.where(first, 0.0, weight).sum(axis=-1, keepdims=True)

@@ -86,6 +86,7 @@ def test_two_alternatives_are_log_odds(log_odds):
 
 def test_the_ends_are_defined():
     assert log_softmax([INF, 0.0, -INF]).tolist() == [0.0, -INF, -INF]
+    assert log_softmax([1.7e308, -1.7e308]).tolist() == [0.0, -INF]
     assert softmax([INF, 1.0]).tolist() == [1.0, 0.0]
     assert softmax([-INF, 3.0]).tolist() == [0.0, 1.0]
     assert softmax(np.zeros((0, 3))).shape == (0, 3)
