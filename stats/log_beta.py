@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-__all__ = ["log_beta"]
+__all__ = ["log_beta", "stirling_remainder"]
 
 Floats = NDArray[np.float64]
 
@@ -59,19 +59,32 @@ def log_beta(a: ArrayLike, b: ArrayLike) -> Floats:
         + q * np.log1p(-p / s)
         - 0.5 * np.log(q)
         + _HALF_LOG_TWO_PI
-        + (_remainder(p) + _remainder(q) - _remainder(s))
+        + (stirling_remainder(p) + stirling_remainder(q) - stirling_remainder(s))
     )
     p, q, s = small[one], large[one], total[one]
     out[one] = (
         special.gammaln(p)
         - p * np.log(q)
-        + ((p - (s - 0.5) * np.log1p(p / q)) + (_remainder(q) - _remainder(s)))
+        + (
+            (p - (s - 0.5) * np.log1p(p / q))
+            + (stirling_remainder(q) - stirling_remainder(s))
+        )
     )
     return out
 
 
-def _remainder(x: Floats) -> Floats:
-    """Log Γ(x) minus Stirling's formula, for large x."""
+def stirling_remainder(x: Floats) -> Floats:
+    """Log Γ(x) minus Stirling's formula, (x - 1/2) log x - x + log(2π)/2.
+
+    Parameters
+    ----------
+    x : float64 array
+        10 or more; there the first seven terms of the series are exact to float64.
+
+    Notes
+    -----
+    Source: Abramowitz and Stegun (1964), 6.1.41.
+    """
     square = 1.0 / (x * x)
     total = np.zeros_like(x)
     for coefficient in _SERIES:

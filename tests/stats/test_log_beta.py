@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal, localcontext
 from fractions import Fraction
 
 import numpy as np
@@ -11,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate
 
-from stats.log_beta import log_beta
+from stats.log_beta import log_beta, stirling_remainder
+
+PI = Decimal("3.14159265358979323846264338327950288419716939937510582")
 
 
 def exact(a: int, b: int) -> float:
@@ -65,3 +68,14 @@ def test_far_ends_stay_numbers():
     found = log_beta(ends[:, None], ends)
     assert np.isfinite(found).all()
     np.testing.assert_array_equal(found, found.T)
+
+
+@pytest.mark.parametrize("x", [10, 11, 20, 1_000])
+def test_the_series_is_exact_from_ten_on(x):
+    with localcontext() as context:
+        context.prec = 50
+        big = Decimal(x)
+        stirling = (big - Decimal("0.5")) * big.ln() - big + (2 * PI).ln() / 2
+        expected = float(Decimal(math.factorial(x - 1)).ln() - stirling)
+    found = stirling_remainder(np.array([float(x)]))[0]
+    assert found == pytest.approx(expected, rel=1e-14)
