@@ -62,14 +62,9 @@ def log_beta(a: ArrayLike, b: ArrayLike) -> Floats:
         + (stirling_remainder(p) + stirling_remainder(q) - stirling_remainder(s))
     )
     p, q, s = small[one], large[one], total[one]
-    out[one] = (
-        special.gammaln(p)
-        - p * np.log(q)
-        + (
-            (p - (s - 0.5) * np.log1p(p / q))
-            + (stirling_remainder(q) - stirling_remainder(s))
-        )
-    )
+    rest = stirling_remainder(q) - stirling_remainder(s)
+    lost = p - (s - 0.5) * np.log1p(p / q)
+    out[one] = special.gammaln(p) - p * np.log(q) + (lost + rest)
     return out
 
 
