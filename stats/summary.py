@@ -16,6 +16,7 @@ __all__ = [
     "NotEnoughData",
     "StatsError",
     "Summary",
+    "TooManyFaults",
     "digest",
     "merge_all",
     "pack",
@@ -47,6 +48,12 @@ class NotEnoughData(StatsError):
     """Too few observations for a scalar answer (arrays hold NaN instead)."""
 
     kind: ClassVar[str] = "not_enough_data"
+
+
+class TooManyFaults(StatsError):
+    """More sources or replicas are faulty than an answer can stand."""
+
+    kind: ClassVar[str] = "quorum_lost"
 
 
 @runtime_checkable
