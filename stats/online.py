@@ -164,16 +164,14 @@ class HierarchicalStatisticalTree(TreeReads):
         return tree
 
     def add_agent(self, agent_id: str, *, group: int | None = None) -> int:
-        """Let an agent join; in a tree of groups, with the group it is in.
-
-        Returns
-        -------
-        int
-            Its index: valid for `update` until it leaves.
-        """
-        return int(
-            self.add_agents([agent_id], groups=None if group is None else [group])[0]
-        )
+        """Let an agent join, and return its index; see `add_agents`."""
+        with self._lock:
+            check_new((agent_id,), self._index)
+            given = None if group is None else (group,)
+            leaf = check_groups(given, 1, self._state)
+            agent = self._state.join_one(None if leaf is None else int(leaf[0]))
+            self._index[agent_id] = agent
+            return agent
 
     def add_agents(
         self, ids: Sequence[str], *, groups: ArrayLike | None = None

@@ -110,6 +110,22 @@ class TreeState:
         seat_agents(self.links, self.seats, agents, leaves)
         return agents
 
+    def join_one(self, group: int | None) -> int:
+        """Seat one agent as `join` does, with less to hand over."""
+        if self.free_seats:
+            agent = heapq.heappop(self.free_seats)
+        else:
+            agent = self.n_seats
+            self._make_seats(agent + 1)
+        if group is None:
+            leaf, room = self._open_leaf()
+            if room == 1:
+                heapq.heappop(self.open_leaves)
+        else:
+            leaf = group
+        seat_agents(self.links, self.seats, np.array([agent]), np.array([leaf]))
+        return agent
+
     def leave(self, agent: int) -> None:
         """Free the seat of an agent."""
         leaf = int(self.seats[agent, LEAF])
@@ -129,24 +145,28 @@ class TreeState:
 
     def _seats(self, count: int) -> Ints:
         reused = min(count, len(self.free_seats))
-        new = self.n_seats + count - reused
-        self.seats = _room(self.seats, self.n_seats, new)
-        self.agents = _room(self.agents, self.n_seats, new)
-        agents = np.arange(self.n_seats, new)
-        if reused:
-            again = [heapq.heappop(self.free_seats) for _ in range(reused)]
-            agents = np.concatenate([np.array(again, np.int64), agents])
-        self.n_seats = new
-        return agents
+        first, end = self.n_seats, self.n_seats + count - reused
+        self._make_seats(end)
+        again = [heapq.heappop(self.free_seats) for _ in range(reused)]
+        return np.concatenate([np.array(again, np.int64), np.arange(first, end)])
+
+    def _make_seats(self, end: int) -> None:
+        if end > len(self.seats):
+            self.seats = _room(self.seats, self.n_seats, end)
+            self.agents = _room(self.agents, self.n_seats, end)
+        self.n_seats = end
+
+    def _open_leaf(self) -> tuple[int, int]:
+        """The lowest leaf with room, or a new one, and how many it has room for."""
+        if not self.open_leaves:
+            self.open_leaves.append(self._new_leaf())
+        leaf = self.open_leaves[0]
+        return leaf, self.leaf_size - int(self.links[leaf, COUNT])
 
     def _leaves(self, count: int) -> Ints:
-        """A leaf with room for each of count agents: the lowest ones, then new ones."""
         leaves, sizes = [], []
         while count:
-            if not self.open_leaves:
-                self.open_leaves.append(self._new_leaf())
-            leaf = self.open_leaves[0]
-            room = self.leaf_size - int(self.links[leaf, COUNT])
+            leaf, room = self._open_leaf()
             if room <= count:
                 heapq.heappop(self.open_leaves)
             leaves.append(leaf)
