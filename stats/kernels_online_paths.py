@@ -27,7 +27,6 @@ __all__ = [
     "REPEAT",
     "TAKEN",
     "TIMES",
-    "TOO_LARGE",
     "TOO_OLD",
     "UPDATES",
     "leave",
@@ -40,7 +39,7 @@ __all__ = [
 
 PARENT, FIRST, NEXT, COUNT, LEVEL, UPDATES = range(6)
 LEAF, BESIDE, TIMES = range(3)
-TAKEN, REPEAT, TOO_OLD, TOO_LARGE = 0, 1, 2, 3
+TAKEN, REPEAT, TOO_OLD = 0, 1, 2
 # Rows after which a node is made anew from what is below it.
 REFRESH = 1 << 16
 # Larger values would leave float64 once they are squared and summed.
@@ -158,18 +157,23 @@ def update(state, index, values, times, d2, n, seen, status):  # type: ignore[no
 
 
 @compiled
-def update_one(state, agent, x, time, out):  # type: ignore[no-untyped-def]  # compiled
+def update_one(state, agent, x, time, d2, n, marks):  # type: ignore[no-untyped-def]  # compiled
     """Take in the row of one agent: `update` with less to hand over.
+
+    Marks are seen and status, (2, 1).
 
     Returns
     -------
-    seen, status : int
-        TOO_LARGE when nothing was done.
+    bool
+        False for a value beyond LARGEST; then nothing was done.
     """
     for j in range(x.size):
         if LARGEST < abs(x[j]) < np.inf:
-            return 0, TOO_LARGE
-    return _climb(agent, state, x, time, out[0], out[1], _scratch(x.size))
+            return False
+    marks[0, 0], marks[1, 0] = _climb(
+        agent, state, x, time, d2[0], n[0], _scratch(x.size)
+    )
+    return True
 
 
 @compiled
@@ -238,6 +242,6 @@ def warm() -> None:
     d2, n, seen, status = values.copy(), values.copy(), index.copy(), index.copy()
     too_large(values)
     update(state, index, values, times, d2, n, seen, status)
-    update_one(state, 0, values[0], 0, np.zeros((2, 1)))
+    update_one(state, 0, values[0], 0, d2, n, np.zeros((2, 1), np.int64))
     rescore(state, index, values, d2, n, seen)
     leave(state, 0)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stats.hierarchy import Hierarchy
-from stats.kernels_online_paths import NO_TIME, TOO_LARGE, rescore, update, update_one
+from stats.kernels_online_paths import NO_TIME, rescore, update, update_one
 from stats.online_input import (
     check_groups,
     check_new,
@@ -240,12 +240,14 @@ class HierarchicalStatisticalTree(TreeReads):
                 refuse_large(x[None])
                 self.add_agent(agent_id)
             agent = self._find(agent_id)
-            out = np.empty((2, len(self._state.spine)))
-            seen, status = update_one(self._state.kernel, agent, x, time, out)
+            depth = len(self._state.spine)
+            d2, n = np.empty((1, depth)), np.empty((1, depth))
+            marks = np.empty((2, 1), np.int64)
+            taken = update_one(self._state.kernel, agent, x, time, d2, n, marks)
             levels = self.levels
-        if status == TOO_LARGE:
+        if not taken:
             raise too_large_error(x)
-        return Scores(levels, out[:1], out[1:], np.array([seen]), np.array([status]))
+        return Scores(levels, d2, n, marks[0], marks[1])
 
     def update(
         self,

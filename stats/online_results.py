@@ -21,7 +21,8 @@ Ints = NDArray[np.int64]
 STATUS = {TAKEN: "taken", REPEAT: "repeat", TOO_OLD: "too_old"}
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+# Not frozen: one is made for every row that comes alone, and freezing shows there.
+@dataclass(slots=True, eq=False, repr=False)
 class Scores:
     """Rows against the baselines on the way from their agent to the root.
 

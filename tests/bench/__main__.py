@@ -24,9 +24,12 @@ from tests.bench.timing import ROOT, commit, machine
 
 SECTIONS = (
     "sums", "kernels", "readers", "passes", "peers", "accuracy", "growth", "overhead",
-    "memory", "night", "quantiles",
+    "memory", "night", "quantiles", "online",
 )  # fmt: skip
-PEERS = ("duckdb", "polars", "flox", "scikit-learn")
+PEERS = {
+    "peers": ("duckdb", "polars", "flox", "scikit-learn"),
+    "online": ("river",),
+}
 
 
 def main() -> None:
@@ -69,7 +72,7 @@ def _stamped(section: results.Section, measured: str) -> results.Run:
         section,
         date=f"{datetime.now(UTC):%d %B %Y %H:%M} UTC",
         commit=measured,
-        machine=machine(*PEERS) if section.name == "peers" else machine(),
+        machine=machine(*PEERS.get(section.name, ())),
         command=shlex.join(["python", "-m", "tests.bench", *_repeatable(sys.argv[1:])]),
     )
 
