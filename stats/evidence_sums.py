@@ -31,7 +31,7 @@ class EvidenceSums:
     signed : Limbs, g * h cells
         Σ w l, in units of 2⁻¹⁶ of the grid of sums.
     size : Limbs, g * h cells
-        Σ w |l|: what the evidence would come to if it all agreed.
+        ``Σ w |l|``: what the evidence would come to if it all agreed.
 
     Notes
     -----
@@ -136,7 +136,7 @@ class EvidenceSums:
         return _rounded(self.signed).reshape(self.n.shape)
 
     def magnitude(self) -> Floats:
-        """Σ w |l|, correctly rounded, shape (g, h)."""
+        """``Σ w |l|``, correctly rounded, shape (g, h)."""
         return _rounded(self.size).reshape(self.n.shape)
 
     def against(self, reference: int) -> Floats:
