@@ -139,7 +139,7 @@ def _lead(history: History, place: Place) -> str:
     beyond = sum(not own.usual_lower <= v <= own.usual_upper for v in known)
     usual = span(own.usual_lower, own.usual_upper, places)
     return (
-        f"{label}{here} is usually {usual} {unit}; "
+        f"{label}{here} is usually {f'{usual} {unit}'.rstrip()}; "
         f"{beyond} of {count(len(known), 'night')} lay beyond that, "
         "1 in 20 would by chance."
     )

@@ -170,7 +170,9 @@ def _history(
         name=name, kind=kind, since=ground.span.since, until=ground.span.until,
         dataset=schema.dataset, lead=schema.lead, noun=nouns[kind],
         row_noun=schema.row_noun, team_noun=schema.team_noun,
-        features=tuple((f.name, f.label, f.unit) for f in schema.features),
+        features=tuple(
+            (f.name, f.label, "" if f.unit == "1" else f.unit) for f in schema.features
+        ),
         places=places, members=members, published_nights=ground.findings.nights,
         level=ground.level, provenance=provenance,
     )  # fmt: skip

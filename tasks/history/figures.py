@@ -56,7 +56,8 @@ class Panel:
     Attributes
     ----------
     height, top, bottom : int
-    ticks, days : tuple of (place, text)
+    ticks : tuple of (place, text)
+    days : tuple of (place, text-anchor, text)
     band : (y, height) or None
         The usual range.
     columns : tuple of Column
@@ -70,7 +71,7 @@ class Panel:
     top: int
     bottom: int
     ticks: tuple[tuple[str, str], ...]
-    days: tuple[tuple[str, str], ...]
+    days: tuple[tuple[str, str, str], ...]
     band: tuple[str, str] | None
     columns: tuple[Column, ...]
     around: tuple[tuple[str, str, str, str], ...]
@@ -224,11 +225,16 @@ def _around(
 
 def _days(
     nights: Sequence[HistoryNight], middles: Sequence[float]
-) -> tuple[tuple[str, str], ...]:
-    """Label the first night and every first of a month, at least 16 % apart."""
-    days: list[tuple[float, str]] = []
-    for k, (night, x) in enumerate(zip(nights, middles, strict=True)):
-        first = dt.date.fromisoformat(night.night).day == 1
-        if k == 0 or (first and x - days[-1][0] >= 16 and x <= 94):
-            days.append((x, short_day(night.night)))
-    return tuple((place(x), text) for x, text in days)
+) -> tuple[tuple[str, str, str], ...]:
+    """Label the first and last night and every first of a month, not too close."""
+    days = [(middles[0], "start", short_day(nights[0].night))]
+    for night, x in zip(nights, middles, strict=True):
+        if dt.date.fromisoformat(night.night).day == 1 and _apart(days, x) and x <= 80:
+            days.append((x, "middle", short_day(night.night)))
+    if _apart(days, middles[-1]):
+        days.append((middles[-1], "end", short_day(nights[-1].night)))
+    return tuple((place(x), anchor, text) for x, anchor, text in days)
+
+
+def _apart(days: Sequence[tuple[float, str, str]], x: float) -> bool:
+    return x - days[-1][0] >= 20.0

@@ -62,7 +62,7 @@ def render_page(history: History, made: str, links: Mapping[str, str]) -> str:
     page = {
         "h": history,
         "answer": answer(history),
-        "range": f"{day_with_year(history.since)} to {day_with_year(history.until)}",
+        "period": f"{day_with_year(history.since)} to {day_with_year(history.until)}",
         "made": clock(made),
         "all": links.get("all", ""),
         "places": [

@@ -255,6 +255,7 @@ class History:
         First and last night, both included.
     dataset, lead, noun, row_noun, team_noun : str
     features : tuple of (name, label, unit)
+        The unit is empty for a plain number.
     places : tuple of Place
         Most nights first.
     members : tuple of Member

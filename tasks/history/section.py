@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks.history.answer import digits, main_feature, place_name
@@ -23,6 +23,8 @@ from tasks.report.wording import (
 __all__ = ["STATES", "night_note", "place_section"]
 
 _CLOSEST = 3
+# Features with a plot of their own.
+_DRAWN = 12
 STATES = {
     "absent": "absent",
     "silent": "site silent",
@@ -57,15 +59,13 @@ def place_section(
         Of the section on the page: ids on it start with it.
     reports : mapping of night to address
     """
-    order = [
-        history.lead_index,
-        *(j for j in range(len(history.features)) if j != history.lead_index),
-    ]
     marked = place.marked
     closest = sorted(
         (n for n in place.nights if n.p is not None),
         key=lambda n: (n.p or 0.0, -(n.distance or 0.0), n.night),
     )[:_CLOSEST]
+    order = _drawn(history, marked or closest)
+    features = len(history.features)
     states = {n.state for n in place.nights}
     return {
         "id": f"place-{k}",
@@ -74,6 +74,8 @@ def place_section(
         if place.present
         else (),
         "p": _p(place, k),
+        "folded": k > 0 and not marked,
+        "cut": f"{len(order)} of {features}" if len(order) < features else "",
         "why_not": place.reference.why_not,
         "around": _around(history, place),
         "usual_nights": number(max((b.nights for b in place.baseline), default=0)),
@@ -88,6 +90,23 @@ def place_section(
         "rows": [_row(place, n, order, reports) for n in place.nights[::-1]],
         "baseline": [_own(history, place, j) for j in order],
     }
+
+
+def _drawn(history: History, nights: Sequence[HistoryNight]) -> list[int]:
+    """Choose the features to draw: the lead first, then as in the schema.
+
+    Above `_DRAWN` those with the largest shares on `nights` are kept.
+    """
+    lead = history.lead_index
+    others = [j for j in range(len(history.features)) if j != lead]
+
+    def weight(j: int) -> float:
+        return max(
+            (n.features[j].share or 0.0 for n in nights if n.features), default=0
+        )
+
+    kept = sorted(others, key=lambda j: (-weight(j), j))[: _DRAWN - 1]
+    return [lead, *sorted(kept)]
 
 
 def _heading(history: History, place: Place) -> str:
