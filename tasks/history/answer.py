@@ -22,7 +22,7 @@ from tasks.report.wording import (
     span,
 )
 
-__all__ = ["Answer", "answer", "digits", "main_feature", "place_name"]
+__all__ = ["Answer", "answer", "by_chance", "digits", "main_feature", "place_name"]
 
 _NAMED = 4
 
@@ -141,8 +141,19 @@ def _lead(history: History, place: Place) -> str:
     return (
         f"{label}{here} is usually {f'{usual} {unit}'.rstrip()}; "
         f"{beyond} of {count(len(known), 'night')} lay beyond that, "
-        "1 in 20 would by chance."
+        f"{by_chance(own.nights, len(known))} would by chance."
     )
+
+
+def by_chance(before: int, nights: int) -> str:
+    """Say how many of `nights` like those before lie beyond their usual range.
+
+    A new value falls into each gap between n old ones with probability 1 / (n + 1),
+    and the range ends 2.5 % of n - 1 gaps from either end: 8 % for 60 nights, 18 % for
+    14.  Where a gap is cut it is taken as evenly filled.
+    """
+    expected = nights * 2.0 * (1.0 + 0.025 * (before - 1)) / (before + 1)
+    return "less than 1" if expected < 0.5 else f"about {number(expected)}"
 
 
 def _furthest(history: History) -> str:

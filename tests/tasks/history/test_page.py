@@ -12,7 +12,7 @@ import pyarrow.parquet
 import pytest
 
 from storage.store import BehaviorStore
-from tasks.history.answer import answer
+from tasks.history.answer import answer, by_chance
 from tasks.history.build import investigate_store
 from tasks.history.figures import feature_panel
 from tasks.history.own import mark_nights
@@ -186,3 +186,13 @@ def test_marks_need_a_small_rate_or_a_night_beyond_a_short_past() -> None:
     short = nights(0.01, beyond=True) + nights(*np.linspace(0.1, 0.9, 19))
     assert marked(mark_nights(short, 0.05, 99)) == [True] + [False] * 19
     assert marked(mark_nights(short, 0.05, 999)) == [False] * 20
+
+
+def test_how_many_nights_lie_beyond_the_usual_range_by_chance() -> None:
+    """The share is that of fresh values, counted, not the 5 % of the past ones."""
+    rng = np.random.default_rng(3)
+    past, fresh = rng.uniform(size=(14, 9_000)), rng.uniform(size=(50, 9_000))
+    low, high = np.quantile(past, [0.025, 0.975], axis=0)
+    share = ((fresh < low) | (fresh > high)).mean()
+    assert by_chance(14, 100) == f"about {100 * share:.0f}"
+    assert by_chance(60, 5) == "less than 1"
