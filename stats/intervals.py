@@ -8,6 +8,7 @@ from scipy import special
 
 from stats.ranges import floats, miss_rate, usual_range, worst_case_mean
 from stats.summary import InvalidInput
+from stats.variances import variance_interval, variance_ratio_interval
 
 __all__ = [
     "clustered_mean_interval",
@@ -15,6 +16,7 @@ __all__ = [
     "mean_interval",
     "usual_range",
     "variance_interval",
+    "variance_ratio_interval",
     "wilson_interval",
     "worst_case_mean",
 ]
@@ -61,43 +63,6 @@ def mean_interval(
     half = special.stdtrit(safe - 1.0, 1.0 - alpha / 2.0) * np.sqrt(spread / safe)
     half = np.where(few, np.nan, half)
     return centre - half, centre + half
-
-
-def variance_interval(
-    n: ArrayLike, variance: ArrayLike, level: float = 0.95
-) -> tuple[Floats, Floats]:
-    """Chi-square interval of a variance of independent normal observations.
-
-    Parameters
-    ----------
-    n, variance : array_like
-        Count and variance (ddof 1); they broadcast.
-    level : float
-        Confidence level in (0, 1).
-
-    Returns
-    -------
-    lower, upper : float64 arrays
-        NaN where n < 2 or the variance is NaN.
-
-    Raises
-    ------
-    InvalidInput
-        When the level is not in (0, 1).
-
-    Notes
-    -----
-    (n-1) s² over the upper and lower quantile of chi-square on n-1 degrees of freedom.
-    Valid for normal data only: heavy tails make it too narrow, at any n.
-    """
-    alpha = miss_rate(level, "variance_interval")
-    count, spread = floats(n, variance)
-    dof = np.where(count < 2, np.nan, count - 1.0)
-    scatter = dof * spread
-    return (
-        scatter / special.chdtri(dof, alpha / 2.0),
-        scatter / special.chdtri(dof, 1.0 - alpha / 2.0),
-    )
 
 
 def correlation_interval(
