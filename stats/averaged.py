@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
@@ -14,7 +16,7 @@ Floats = NDArray[np.float64]
 def averaged_t(
     estimates: Floats,
     errors: Floats,
-    dof: Floats,
+    dof: NDArray[Any],
     weight: Floats,
     level: float,
 ) -> tuple[Floats, Floats, Floats, Floats]:
@@ -24,7 +26,7 @@ def averaged_t(
     ----------
     estimates, errors : float64 arrays, shape (k, ...)
         Of every node; NaN is not tested.
-    dof : float64 array, shape (...)
+    dof : integer or float64 array, shape (...)
     weight : float64 array, shape (k,)
     level : float
         Of the interval.

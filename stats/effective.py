@@ -37,7 +37,8 @@ def effective_n(variance: ArrayLike, error: ArrayLike) -> Floats:
     100.0
     """
     spread, deviation = floats(variance, error)
-    return spread / np.where(deviation > 0, deviation, np.nan) ** 2
+    worth: Floats = spread / np.where(deviation > 0, deviation, np.nan) ** 2
+    return worth
 
 
 def effective_n_repeats(n: ArrayLike, size: ArrayLike, rho: ArrayLike) -> Floats:
@@ -62,7 +63,8 @@ def effective_n_repeats(n: ArrayLike, size: ArrayLike, rho: ArrayLike) -> Floats
     Source: Kish, Survey Sampling (1965), section 5.4.
     """
     rows, m, r = floats(n, size, rho)
-    return rows / np.maximum(1.0 + (m - 1.0) * r, 1.0 / np.maximum(m, 1.0))
+    worth: Floats = rows / np.maximum(1.0 + (m - 1.0) * r, 1.0 / np.maximum(m, 1.0))
+    return worth
 
 
 def effective_n_serial(n: ArrayLike, memory: ArrayLike) -> Floats:

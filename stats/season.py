@@ -155,7 +155,7 @@ def weekday_season(
         spread = np.einsum("kq,gqp,kp->kg", _CODING, inverse, _CODING)
         effects.append(_CODING @ beta.T)
         errors.append(np.sqrt(np.maximum(spread * variance, 0.0)))
-    p = np.einsum("k,kg->g", memory.weight, np.stack(tails))
+    p: Floats = np.einsum("k,kg->g", memory.weight, np.stack(tails))
     found = averaged_t(
         np.where(known, np.stack(effects), np.nan),
         np.where(known, np.stack(errors), np.nan),
@@ -181,5 +181,4 @@ def weekday_season(
 
 def _solve(inverse: Floats, beta: Floats) -> Floats:
     """Inverse of a covariance times a vector, per group."""
-    solved: Floats = np.linalg.solve(inverse, beta[..., None])[..., 0]
-    return solved
+    return np.asarray(np.linalg.solve(inverse, beta[..., None])[..., 0], np.float64)

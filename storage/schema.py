@@ -69,6 +69,9 @@ class Feature:
         Smallest step the feature is recorded in, in the unit; 0 when unknown.
     above, below : str
         Words for values far above and far below the usual.
+    origin : float, optional
+        Quantiles are resolved relative to the distance from it; None takes the point
+        of the declared range nearest to 0.
 
     Raises
     ------
@@ -86,18 +89,21 @@ class Feature:
     resolution: float = 0.0
     above: str = ""
     below: str = ""
+    origin: float | None = None
 
     def __post_init__(self) -> None:
         check_name(self.name, column="name", source="Feature")
         low = -math.inf if self.minimum is None else self.minimum
         high = math.inf if self.maximum is None else self.maximum
-        if not (low < high and self.scale > 0 and self.resolution >= 0):
+        start = 0.0 if self.origin is None else self.origin
+        positive = self.scale > 0 and self.resolution >= 0
+        if not (low < high and positive and math.isfinite(start)):
             raise Rejected(
                 "range",
                 source=f"Feature {self.name}",
                 value=f"minimum {low}, maximum {high}, scale {self.scale}, "
-                f"resolution {self.resolution}",
-                expected="minimum < maximum, scale > 0, resolution >= 0",
+                f"resolution {self.resolution}, origin {start}",
+                expected="minimum < maximum, scale > 0, resolution >= 0, finite origin",
                 remedy="Correct the declaration of the feature.",
             )
         if self.transform not in ("identity", "asinh", "log1p"):

@@ -13,8 +13,11 @@ from stats.hierarchy import Hierarchy
 from stats.intervals import clustered_mean_interval, usual_range
 from stats.labelled import Labelled
 from stats.moments import GroupMoments
+from stats.quantiles import GroupQuantiles
 from stats.shard_moments import ShardMoments
 from stats.summary import merge_all
+from tasks.drift import LevelDrift, level_drift
+from tasks.level_baseline import LevelBaseline, level_baseline
 from tasks.reconcile import NightView
 
 __all__ = ["Baselines", "Level", "LevelNights", "compute_baselines"]
@@ -47,6 +50,12 @@ class LevelNights:
     window_mean, window_lower, window_upper : float64 arrays, shape (g, d)
         Mean of the window; the 95 % interval treats nights as clusters.
     tonight : ShardMoments, (g, d)
+    bins : GroupQuantiles, (g, d), or None
+        Counts per bin of all rows before tonight, exact.
+    baseline : LevelBaseline
+        What the window says beyond its mean.
+    drift : LevelDrift or None
+        Drift and season; None for fewer than 14 nights.
     """
 
     labels: tuple[str, ...]
@@ -64,6 +73,9 @@ class LevelNights:
     window_lower: NDArray[np.float64]
     window_upper: NDArray[np.float64]
     tonight: ShardMoments
+    bins: GroupQuantiles | None
+    baseline: LevelBaseline
+    drift: LevelDrift | None
 
     @property
     def outside(self) -> NDArray[np.bool_]:
@@ -108,7 +120,13 @@ class Baselines:
         return self.levels["all"]
 
 
-def compute_baselines(view: NightView, records: Records) -> Baselines:
+def compute_baselines(
+    view: NightView,
+    records: Records,
+    *,
+    quantiles: Labelled[GroupQuantiles] | None = None,
+    origins: tuple[float, ...] = (),
+) -> Baselines:
     """Align the shards' summaries by team and roll them up to every level.
 
     Parameters
@@ -116,6 +134,10 @@ def compute_baselines(view: NightView, records: Records) -> Baselines:
     view : NightView
     records : mapping of (site, night) to named ShardMoments
         One entry per place in ``view.winners``, parts already merged.
+    quantiles : Labelled[GroupQuantiles], optional
+        Counts per bin of all nights before tonight.
+    origins : tuple of float
+        What was taken off each feature before it was counted.
 
     Returns
     -------
@@ -148,8 +170,14 @@ def compute_baselines(view: NightView, records: Records) -> Baselines:
         for level in LEVELS:
             stacks[level].add(hierarchy.rollup(team, to=level))
     complete = np.array([view.complete(night) for night in view.nights[:-1]])
+    bins = None if quantiles is None else quantiles.align(labels)
     levels = {
-        level: stack.close(complete if level == "all" else None)
+        level: stack.close(
+            complete if level == "all" else None,
+            None if bins is None else hierarchy.rollup(bins, to=level),
+            origins,
+            view.nights,
+        )
         for level, stack in stacks.items()
     }
     return Baselines(view.nights, hierarchy, levels)
@@ -161,6 +189,7 @@ class _Stack:
     def __init__(self, labels: tuple[str, ...]) -> None:
         self.labels = labels
         self._rows: list[tuple[NDArray[Any], ...]] = []
+        self._spread: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
         self._window: GroupMoments | None = None
         self._tonight: ShardMoments | None = None
 
@@ -175,8 +204,15 @@ class _Stack:
         self._rows.append(
             (night.rows.count, agents, *night.mean_interval(), night.cells.mean())
         )
+        self._spread.append((night.rows.covariance(), night.cells.variance()))
 
-    def close(self, complete: NDArray[np.bool_] | None) -> LevelNights:
+    def close(
+        self,
+        complete: NDArray[np.bool_] | None,
+        bins: GroupQuantiles | None,
+        origins: tuple[float, ...],
+        nights: tuple[str, ...],
+    ) -> LevelNights:
         """Derive the window's figures; `complete` masks nights for the usual range."""
         if self._tonight is None:  # pragma: no cover - view.nights is never empty
             raise AssertionError
@@ -194,6 +230,12 @@ class _Stack:
             self._window if self._window is not None else self._tonight.rows.empty()
         )
         whole = _window_interval(n[:-1], past)
+        covariance, variance = (
+            np.stack(part) for part in zip(*self._spread, strict=True)
+        )
+        baseline = level_baseline(
+            window, n[:-1], past, covariance[:-1], whole[1:], bins, origins
+        )
         return LevelNights(
             labels=self.labels,
             n=n.astype(np.int64),
@@ -210,6 +252,9 @@ class _Stack:
             window_lower=whole[1],
             window_upper=whole[2],
             tonight=self._tonight,
+            bins=bins,
+            baseline=baseline,
+            drift=level_drift(nights, cells, variance),
         )
 
 

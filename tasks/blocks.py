@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +12,12 @@ from stats.anomaly import WithinBaseline, score_within
 from stats.calibration import TailCounts
 from stats.labelled import Labelled
 from stats.moments import GroupMoments
+from stats.quantiles import GroupQuantiles
 from stats.shard_moments import ShardMoments, agent_means
 from stats.transforms import Transforms
 from storage.schema import ShardData, ShardRow
 from storage.store import BehaviorStore, StoreHandle
+from tasks.shard_summary import AgentHistory, ShardSummary
 
 __all__ = [
     "AgentScores",
@@ -104,24 +107,40 @@ def block_refs(
     return tuple(BlockRef(handle, row, part) for part in store.blocks(row, rows))
 
 
-def summarize(ref: BlockRef, transforms: Transforms) -> Labelled[ShardMoments]:
-    """Read a block and reduce it to exact moments per team."""
+def summarize(
+    ref: BlockRef, transforms: Transforms, origins: tuple[float, ...]
+) -> ShardSummary:
+    """Read a block and reduce it to exact moments and counts per bin of every team.
+
+    The bins are relative to the origin of each feature.
+    """
     data = ref.read()
     labels, codes = _sorted_teams(ref.row.key.site, data)
     moments = ShardMoments.from_block(
         data.values, codes, len(labels), transforms=transforms
     )
-    return Labelled(labels, moments)
+    moved = data.values
+    if any(origins):
+        moved = moved.astype(np.float64) - np.array(origins)
+    quantiles = GroupQuantiles.from_block(moved, codes, len(labels))
+    return ShardSummary(Labelled(labels, moments), Labelled(labels, quantiles))
 
 
-def agent_baseline(ref: BlockRef) -> Labelled[GroupMoments]:
+def agent_baseline(ref: BlockRef) -> AgentHistory:
     """Read a block and reduce it to exact moments per agent, without co-moments."""
     data = ref.read()
-    ids, codes = np.unique(np.asarray(data.agents, dtype=np.str_), return_inverse=True)
+    names = np.asarray(data.agents, dtype=np.str_)
+    ids, first, codes = np.unique(names, return_index=True, return_inverse=True)
     moments = GroupMoments.from_block(
         data.values, codes.astype(np.int64), len(ids), pairs=False
     )
-    return Labelled(tuple(ids.tolist()), moments)
+    site, night = ref.row.key.site, ref.row.key.night
+    teams = [team_label(site, data.team_names[data.team[i]]) for i in first]
+    return AgentHistory(
+        Labelled(tuple(ids.tolist()), moments),
+        np.full(len(ids), dt.date.fromisoformat(night).toordinal(), dtype=np.int64),
+        np.asarray(teams, dtype=np.str_),
+    )
 
 
 def null_tail(ref: BlockRef, night: NightReference) -> TailCounts:

@@ -13,7 +13,7 @@ from storage.schema import ShardData, ShardRow
 from tasks.blocks import BlockRef, summarize, team_label
 from tasks.checks import Check, CheckContext, CheckFailed
 from tasks.oracle import cluster_interval, oracle_moments, plain_winners
-from tasks.schema_scale import schema_transforms
+from tasks.schema_scale import schema_origins, schema_transforms
 
 __all__ = ["NUMBER_CHECKS"]
 
@@ -75,7 +75,8 @@ def check_recompute(context: CheckContext) -> tuple[int, str]:
 
 def check_summaries(context: CheckContext) -> tuple[int, str]:
     """Summarise a sample of shards again in other blocks and compare digests."""
-    transforms = schema_transforms(context.store.schema)
+    schema = context.store.schema
+    scale = schema_transforms(schema), schema_origins(schema)
     rows = _counted(context)
     pick = context.rng("summaries").permutation(len(rows))[:_SHARDS]
     tonight = [row for row in rows if row.key.night == context.night.view.night]
@@ -83,11 +84,13 @@ def check_summaries(context: CheckContext) -> tuple[int, str]:
     handle = context.store.handle()
     for row in chosen:
         blocks = context.store.blocks(row, _OTHER_ROWS)
-        parts = [summarize(BlockRef(handle, row, b), transforms) for b in blocks]
+        parts = [summarize(BlockRef(handle, row, b), *scale) for b in blocks]
         again = parts[0]
         for part in parts[1:]:
             again = again.merge(part)
-        _same(_name(row), again.digest(), context.night.shards[row].digest())
+        moments, quantiles = context.night.shards[row], context.night.quantiles[row]
+        _same(_name(row), again.moments.digest(), moments.digest())
+        _same(_name(row), again.quantiles.digest(), quantiles.digest())
     return len(chosen), f"{len(chosen)} summaries, digests equal in other blocks"
 
 

@@ -16,6 +16,7 @@ from storage.schema import Schema, ShardRow
 from storage.store import BehaviorStore
 from tasks.baselines import Baselines, compute_baselines
 from tasks.reconcile import NightView
+from tasks.schema_scale import schema_origins
 from tasks.scoring import (
     AgentFamily,
     AgentReference,
@@ -23,7 +24,7 @@ from tasks.scoring import (
     score_night,
 )
 from tasks.scoring_groups import GroupFamily, score_groups
-from tasks.summaries import AgentBaseline, merge_parts
+from tasks.summaries import AgentBaseline, Quantiles, merge_parts, window_quantiles
 
 __all__ = ["Night", "Scores", "build_night", "compute_scores", "result_digest"]
 
@@ -50,8 +51,10 @@ class Night:
         Exact summaries, one per counted shard.
     records : mapping of (site, night) to Labelled[ShardMoments]
         The same with the parts of a night merged.
-    agents : mapping of site to Labelled[GroupMoments]
-        Exact agent baselines over the nights before tonight.
+    quantiles : mapping of ShardRow to Labelled[GroupQuantiles]
+        Exact counts per bin, one per counted shard, relative to the schema's origins.
+    agents : mapping of site to AgentHistory
+        Exact agent baselines over the nights before tonight, and the agents' teams.
     baselines : Baselines
     new_agents : mapping of site to names
         Agents of tonight that the window has not seen: listed, never refused.
@@ -64,6 +67,7 @@ class Night:
     view: NightView
     shards: Mapping[ShardRow, Labelled[ShardMoments]]
     records: Mapping[tuple[str, str], Labelled[ShardMoments]]
+    quantiles: Mapping[ShardRow, Quantiles]
     agents: Mapping[str, AgentBaseline]
     baselines: Baselines
     new_agents: Mapping[str, tuple[str, ...]]
@@ -76,6 +80,7 @@ def build_night(
     shards: Mapping[ShardRow, Labelled[ShardMoments]],
     agents: Mapping[str, AgentBaseline],
     tonight: Mapping[str, tuple[str, ...]],
+    quantiles: Mapping[ShardRow, Quantiles],
 ) -> Night:
     """Roll the summaries of a view up to every level.
 
@@ -84,9 +89,11 @@ def build_night(
     schema : Schema
     view : NightView
     shards : mapping of ShardRow to Labelled[ShardMoments]
-    agents : mapping of site to Labelled[GroupMoments]
+    agents : mapping of site to AgentHistory
     tonight : mapping of site to names
         Agents that were there tonight.
+    quantiles : mapping of ShardRow to Labelled[GroupQuantiles]
+        At least of the shards that count.
 
     Raises
     ------
@@ -99,7 +106,10 @@ def build_night(
             f"{len(view.nights) - 1} nights before. Ingest data, or name another night."
         )
     records = merge_parts(view, shards)
-    baselines = compute_baselines(view, records)
+    counted = {row: quantiles[row] for rows in view.winners.values() for row in rows}
+    window = window_quantiles(view, counted)
+    origins = schema_origins(schema)
+    baselines = compute_baselines(view, records, quantiles=window, origins=origins)
     digest = result_digest(view, baselines, agents)
     new = {
         site: tuple(sorted(set(names) - set(agents[site].labels)))
@@ -107,7 +117,7 @@ def build_night(
         else names
         for site, names in tonight.items()
     }
-    return Night(schema, view, shards, records, agents, baselines, new, digest)
+    return Night(schema, view, shards, records, counted, agents, baselines, new, digest)
 
 
 def result_digest(
@@ -122,7 +132,11 @@ def result_digest(
         "ledger": view.ledger_digest,
         "view": view.digest,
         "levels": {
-            name: [level.window.digest(), level.tonight.rows.digest()]
+            name: [
+                level.window.digest(),
+                level.tonight.rows.digest(),
+                "" if level.bins is None else level.bins.digest(),
+            ]
             for name, level in baselines.levels.items()
         },
         "agents": {site: found.digest() for site, found in sorted(agents.items())},

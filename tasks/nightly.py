@@ -16,7 +16,6 @@ from typing import Any
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from storage.schema import ShardRow
 from storage.store import BehaviorStore
 from tasks.check_data import DATA_CHECKS
 from tasks.check_numbers import NUMBER_CHECKS
@@ -62,9 +61,7 @@ def plan_step(settings: Settings) -> Plan:
 
 
 @task(name="reduce", retries=2, retry_delay_seconds=[1, 5], cache_policy=NO_CACHE)
-def reduce_step(
-    settings: Settings, plan: Plan, session: ClusterSession
-) -> dict[ShardRow, Any]:
+def reduce_step(settings: Settings, plan: Plan, session: ClusterSession) -> Reduced:
     """Summarise every delivered shard of the window whose summary is not kept yet."""
     store = BehaviorStore.open(settings.store, mode="a")
     rows = window_rows(store.at(plan.snapshot), settings, plan)
@@ -82,7 +79,7 @@ def reduce_step(
         "%d shards: %d read, %d summaries kept from before",
         len(rows), found.computed, found.reused,
     )  # fmt: skip
-    return found.records
+    return found
 
 
 @task(name="reconcile", cache_policy=NO_CACHE)
@@ -108,7 +105,7 @@ def reconcile_step(settings: Settings, plan: Plan) -> NightView:
 def baselines_step(
     settings: Settings,
     view: NightView,
-    records: dict[ShardRow, Any],
+    found: Reduced,
     session: ClusterSession,
 ) -> Night:
     """Roll summaries up to team, site and all; reduce every agent's own baseline."""
@@ -118,9 +115,10 @@ def baselines_step(
         "rows_per_block": settings.rows_per_block,
     }
     agents = reduce_agents(store, view, split_every=settings.fan_in, **options)
+    records = found.records
     counted = {row: records[row] for rows in view.winners.values() for row in rows}
     tonight = agents_tonight(store, view, **options)
-    return build_night(store.schema, view, counted, agents, tonight)
+    return build_night(store.schema, view, counted, agents, tonight, found.quantiles)
 
 
 @task(name="score", retries=2, retry_delay_seconds=[1, 5], cache_policy=NO_CACHE)

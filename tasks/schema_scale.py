@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from stats.transforms import Transforms
 from storage.schema import Schema
 
-__all__ = ["schema_floors", "schema_transforms"]
+__all__ = ["schema_floors", "schema_origins", "schema_transforms"]
 
 
 def schema_transforms(schema: Schema) -> Transforms:
@@ -29,3 +31,19 @@ def schema_floors(schema: Schema) -> NDArray[np.float64]:
     )
     floors: NDArray[np.float64] = step * slope / np.sqrt(12.0)
     return floors
+
+
+def schema_origins(schema: Schema) -> tuple[float, ...]:
+    """Value of each feature from which the error of its quantiles is relative, (d,).
+
+    The declared one; else 0, or the end of the declared range that is nearest to 0
+    where the range does not hold 0.  A good origin lies at the typical value of a
+    feature whose spread is small against its size.
+    """
+    found = []
+    for f in schema.features:
+        low = -math.inf if f.minimum is None else f.minimum
+        high = math.inf if f.maximum is None else f.maximum
+        nearest = min(max(0.0, low), high)
+        found.append(nearest if f.origin is None else f.origin)
+    return tuple(found)

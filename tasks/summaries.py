@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from distributed import Client
 
 from stats.labelled import Labelled
-from stats.moments import GroupMoments
+from stats.quantiles import GroupQuantiles
 from stats.shard_moments import ShardMoments
 from stats.summary import merge_all, pack, unpack
 from stats.transforms import Transforms
@@ -20,25 +20,33 @@ from storage.store import BehaviorStore
 from tasks.blocks import agent_baseline, block_refs, summarize
 from tasks.reconcile import NightView
 from tasks.reduce import ProgressCallback, tree_reduce_many
-from tasks.schema_scale import schema_transforms
+from tasks.schema_scale import schema_origins, schema_transforms
+from tasks.shard_summary import AgentHistory, ShardSummary
 
 __all__ = [
     "AgentBaseline",
+    "Quantiles",
     "Reduced",
     "agents_tonight",
     "checkpoint_key",
+    "decode_quantiles",
     "decode_record",
+    "encode_quantiles",
     "encode_record",
     "merge_parts",
+    "quantile_key",
     "reduce_agents",
     "reduce_shards",
+    "window_quantiles",
 ]
 
-_NAME = "shard-moments"
+_MOMENTS = "shard-moments"
+_QUANTILES = "shard-quantiles"
 # Shards whose summaries go into one commit: a crash loses at most this many.
 _BATCH = 256
 
-AgentBaseline = Labelled[GroupMoments]
+AgentBaseline = AgentHistory
+Quantiles = Labelled[GroupQuantiles]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,25 +56,37 @@ class Reduced:
     Attributes
     ----------
     records : dict of ShardRow to Labelled[ShardMoments]
+    quantiles : dict of ShardRow to Labelled[GroupQuantiles]
     computed, reused : int
         Shards read this time, and shards whose checkpoint was there.
     """
 
     records: dict[ShardRow, Labelled[ShardMoments]]
+    quantiles: dict[ShardRow, Quantiles]
     computed: int
     reused: int
 
 
 def checkpoint_key(row: ShardRow, transforms: Transforms) -> CheckpointKey:
-    """Key of a shard's summary: all that determines its bits, and nothing else."""
-    text = f"{row.sha256}|{_NAME}|{ShardMoments.state_version}|{transforms!r}"
+    """Key of a shard's moments: all that determines their bits, and nothing else."""
+    text = f"{row.sha256}|{_MOMENTS}|{ShardMoments.state_version}|{transforms!r}"
+    return _key(_MOMENTS, row, text)
+
+
+def quantile_key(row: ShardRow, origins: tuple[float, ...]) -> CheckpointKey:
+    """Key of a shard's counts per bin."""
+    text = f"{row.sha256}|{_QUANTILES}|{GroupQuantiles.state_version}|{origins!r}"
+    return _key(_QUANTILES, row, text)
+
+
+def _key(name: str, row: ShardRow, text: str) -> CheckpointKey:
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return CheckpointKey(_NAME, row.key.site, row.key.night, row.key.part, digest)
+    return CheckpointKey(name, row.key.site, row.key.night, row.key.part, digest)
 
 
 def encode_record(record: Labelled[ShardMoments]) -> bytes:
-    """Canonical bytes of a shard's summary."""
-    return pack(record.to_arrays(), kind=_NAME, version=ShardMoments.state_version)
+    """Canonical bytes of a shard's moments."""
+    return pack(record.to_arrays(), kind=_MOMENTS, version=ShardMoments.state_version)
 
 
 def decode_record(data: bytes) -> Labelled[ShardMoments]:
@@ -79,6 +99,24 @@ def decode_record(data: bytes) -> Labelled[ShardMoments]:
     """
     _, _, arrays = unpack(data)
     return Labelled.from_arrays(arrays, ShardMoments)
+
+
+def encode_quantiles(record: Quantiles) -> bytes:
+    """Canonical bytes of a shard's counts per bin."""
+    version = GroupQuantiles.state_version
+    return pack(record.to_arrays(), kind=_QUANTILES, version=version)
+
+
+def decode_quantiles(data: bytes) -> Quantiles:
+    """Restore what `encode_quantiles` gave.
+
+    Raises
+    ------
+    stats.summary.InvalidInput
+        When the bytes are damaged.
+    """
+    _, _, arrays = unpack(data)
+    return Labelled.from_arrays(arrays, GroupQuantiles)
 
 
 def reduce_shards(
@@ -109,29 +147,37 @@ def reduce_shards(
     Reduced
     """
     wanted = list(rows)
-    transforms = schema_transforms(store.schema)
-    keys = {row: checkpoint_key(row, transforms) for row in wanted}
-    checkpoints = Checkpoints(store)
-    kept = checkpoints.get(list(keys.values()))
-    records = {
-        row: decode_record(kept[key]) for row, key in keys.items() if key in kept
+    transforms, origins = schema_transforms(store.schema), schema_origins(store.schema)
+    keys = {
+        row: (checkpoint_key(row, transforms), quantile_key(row, origins))
+        for row in wanted
     }
+    checkpoints = Checkpoints(store)
+    kept = checkpoints.get([key for pair in keys.values() for key in pair])
+    found: dict[ShardRow, ShardSummary] = {
+        row: ShardSummary(decode_record(kept[one]), decode_quantiles(kept[two]))
+        for row, (one, two) in keys.items()
+        if one in kept and two in kept
+    }
+    reused = len(found)
     missing = {
         row: block_refs(store, row, rows_per_block)
         for row in wanted
-        if row not in records
+        if row not in found
     }
     pending: dict[CheckpointKey, bytes] = {}
 
-    def keep(row: ShardRow, record: Labelled[ShardMoments]) -> None:
-        pending[keys[row]] = encode_record(record)
-        if len(pending) >= _BATCH:
+    def keep(row: ShardRow, summary: ShardSummary) -> None:
+        one, two = keys[row]
+        pending[one] = encode_record(summary.moments)
+        pending[two] = encode_quantiles(summary.quantiles)
+        if len(pending) >= 2 * _BATCH:
             checkpoints.put(pending)
             pending.clear()
 
-    found = tree_reduce_many(
+    computed = tree_reduce_many(
         missing,
-        functools.partial(summarize, transforms=transforms),
+        functools.partial(summarize, transforms=transforms, origins=origins),
         client=client,
         split_every=split_every,
         on_result=keep,
@@ -139,8 +185,13 @@ def reduce_shards(
     )
     if pending:
         checkpoints.put(pending)
-    records |= found
-    return Reduced({row: records[row] for row in wanted}, len(found), len(kept))
+    found |= computed
+    return Reduced(
+        {row: found[row].moments for row in wanted},
+        {row: found[row].quantiles for row in wanted},
+        len(computed),
+        reused,
+    )
 
 
 def merge_parts(
@@ -151,6 +202,19 @@ def merge_parts(
         place: merge_all([records[row] for row in rows])
         for place, rows in view.winners.items()
     }
+
+
+def window_quantiles(
+    view: NightView, quantiles: Mapping[ShardRow, Quantiles]
+) -> Quantiles | None:
+    """Merge the counts per bin of every night before tonight; None for no shard."""
+    parts = [
+        quantiles[row]
+        for (_, night), rows in sorted(view.winners.items())
+        if night != view.night
+        for row in rows
+    ]
+    return merge_all(parts) if parts else None
 
 
 def reduce_agents(

@@ -33,7 +33,8 @@ def compute(home: Path) -> tuple[BehaviorStore, Night, Scores]:
     plan = decide(told)
     store = BehaviorStore.open(told.store, mode="a")
     pinned = store.at(plan.snapshot)
-    records = reduce_shards(store, window_rows(pinned, told, plan)).records
+    reduced = reduce_shards(store, window_rows(pinned, told, plan))
+    records = reduced.records
     view = reconcile(pinned, plan.night, nights=told.window, as_of=plan.as_of)
     counted = {row: records[row] for rows in view.winners.values() for row in rows}
     night = build_night(
@@ -42,6 +43,7 @@ def compute(home: Path) -> tuple[BehaviorStore, Night, Scores]:
         counted,
         reduce_agents(pinned, view),
         agents_tonight(pinned, view),
+        reduced.quantiles,
     )
     return pinned, night, compute_scores(pinned, night)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 
-from stats.labelled import Labelled
 from storage.store import BehaviorStore
 from tasks.cluster import ClusterConfig, cluster_session
 from tasks.night import build_night
@@ -21,14 +20,16 @@ def digest(home, *, kind: str, workers: int, rows: int | None, shuffle: int | No
     config = ClusterConfig(kind=kind, workers=workers, memory_limit=None)
     with cluster_session(config) as session:
         options = {"client": session.client(), "rows_per_block": rows}
-        records: dict[object, Labelled] = reduce_shards(
+        reduced = reduce_shards(
             store, delivered, split_every=2 if shuffle else 16, **options
-        ).records
+        )
+        records = reduced.records
         view = reconcile(store, LAST, nights=23, as_of=NOW)
         agents = reduce_agents(store, view, **options)
         tonight = agents_tonight(store, view, **options)
     counted = {row: records[row] for rows in view.winners.values() for row in rows}
-    return build_night(store.schema, view, counted, agents, tonight).digest
+    parts = (counted, agents, tonight, reduced.quantiles)
+    return build_night(store.schema, view, *parts).digest
 
 
 def test_one_digest_for_any_workers_chunks_and_order(tmp_path):
