@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -164,37 +165,47 @@ def detect_drift(
     d2, log_p = _joint(fits, memory, design, tested, np.asarray(floors, np.float64))
     shift, error = _shifts(fits, design, tested)
     part = averaged_t(shift, error, design.dof[:, None], memory.weight, 1.0 - alpha)
-    with np.errstate(under="ignore"):
-        q = q_values(np.exp(log_p))
-        found = control_false_discovery(np.exp(log_p), rate)
-    feature_q = np.stack([q_values(row) for row in part[3]]) if len(q) else part[3]
-    share = found.sum() / max(int(np.isfinite(q).sum()), 1)
-    least = np.nan_to_num(feature_q, nan=2.0) <= rate * share
-    ratio = _variances(x, variances, step, within, weekday, level)
-    flat = ratio[3].ravel()
+    spread = _variances(x, variances, step, within, weekday, level)
+    recent_nights = step.astype(bool)
     return Drift(
-        recent=(used & step.astype(bool)).sum(axis=1),
-        reference=(used & ~step.astype(bool)).sum(axis=1),
+        recent=(used & recent_nights).sum(axis=1),
+        reference=(used & ~recent_nights).sum(axis=1),
         d2=d2,
         log_p=log_p,
-        q=q,
-        found=found,
         difference=part[0],
         lower=part[1],
         upper=part[2],
         p=part[3],
-        feature_q=feature_q,
-        feature_found=found[:, None] & least,
-        variance_ratio=ratio[0],
-        variance_lower=ratio[1],
-        variance_upper=ratio[2],
-        variance_p=ratio[3],
-        variance_q=q_values(flat).reshape(ratio[3].shape),
-        variance_found=control_false_discovery(flat, rate).reshape(ratio[3].shape),
+        variance_ratio=spread[0],
+        variance_lower=spread[1],
+        variance_upper=spread[2],
+        variance_p=spread[3],
         memory=np.where(wanted, memory.estimate, np.nan),
         level=level,
         rate=rate,
+        **_discoveries(log_p, part[3], spread[3], rate),
     )
+
+
+def _discoveries(
+    log_p: Floats, p: Floats, variance_p: Floats, rate: float
+) -> dict[str, Any]:
+    """Control false discoveries over groups, features of found groups and variances."""
+    with np.errstate(under="ignore"):
+        joint = np.exp(log_p)
+    q, found = q_values(joint), control_false_discovery(joint, rate)
+    feature_q = np.stack([q_values(row) for row in p]) if len(p) else p
+    share = found.sum() / max(int(np.isfinite(q).sum()), 1)
+    least = np.nan_to_num(feature_q, nan=2.0) <= rate * share
+    flat, shape = variance_p.ravel(), variance_p.shape
+    return {
+        "q": q,
+        "found": found,
+        "feature_q": feature_q,
+        "feature_found": found[:, None] & least,
+        "variance_q": q_values(flat).reshape(shape),
+        "variance_found": control_false_discovery(flat, rate).reshape(shape),
+    }
 
 
 def _series(x: Floats, used: Bools, wanted: Bools) -> Floats:

@@ -33,8 +33,8 @@ def effective_n(variance: ArrayLike, error: ArrayLike) -> Floats:
 
     Examples
     --------
-    >>> float(effective_n(4.0, 0.2))
-    100.0
+    >>> float(effective_n(4.0, 0.25))
+    64.0
     """
     spread, deviation = floats(variance, error)
     worth: Floats = spread / np.where(deviation > 0, deviation, np.nan) ** 2

@@ -140,29 +140,9 @@ def weekday_season(
     used = np.isfinite(x).reshape(nights, g * d).T
     design = SerialDesign.of(columns, used, 6)
     series = np.where(used, np.nan_to_num(x).reshape(nights, g * d).T, 0.0)
-    memory = SerialMemory.estimate_from(design, series[..., None])
     n = used.sum(axis=1)
-    known = design.known & (n >= MIN_NIGHTS)
-    tails, effects, errors = [], [], []
-    dof = np.where(known, design.dof, np.nan)
-    for node in memory.nodes:
-        fit = fit_serial(design, series[..., None], node)
-        beta, inverse = fit.coefficient[:, 0], fit.inverse[:, 0]
-        variance = fit.scatter[:, 0, 0] / np.maximum(design.dof, 1)
-        explained = np.einsum("gq,gq->g", beta, _solve(inverse, beta))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            tails.append(special.fdtrc(6.0, dof, explained / 6.0 / variance))
-        spread = np.einsum("kq,gqp,kp->kg", _CODING, inverse, _CODING)
-        effects.append(_CODING @ beta.T)
-        errors.append(np.sqrt(np.maximum(spread * variance, 0.0)))
-    p: Floats = np.einsum("k,kg->g", memory.weight, np.stack(tails))
-    found = averaged_t(
-        np.where(known, np.stack(effects), np.nan),
-        np.where(known, np.stack(errors), np.nan),
-        dof,
-        memory.weight,
-        1.0 - alpha,
-    )
+    found = _effects(design, series[..., None], n >= MIN_NIGHTS, 1.0 - alpha)
+    p = found[3]
     effect, lower, upper = (part.reshape(7, g, d) for part in found[:3])
     season = np.nan_to_num(effect)[np.asarray(weekday, np.int64)]
     return Season(
@@ -177,6 +157,30 @@ def weekday_season(
         level=level,
         rate=rate,
     )
+
+
+def _effects(
+    design: SerialDesign, series: Floats, enough: NDArray[np.bool_], level: float
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Effects and bounds (7, series), and p of no effect (series,)."""
+    memory = SerialMemory.estimate_from(design, series)
+    known = design.known & enough
+    dof = np.where(known, design.dof, np.nan)
+    tails, effects, errors = [], [], []
+    for node in memory.nodes:
+        fit = fit_serial(design, series, node)
+        beta, inverse = fit.coefficient[:, 0], fit.inverse[:, 0]
+        variance = fit.scatter[:, 0, 0] / np.maximum(design.dof, 1)
+        explained = np.einsum("gq,gq->g", beta, _solve(inverse, beta))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            tails.append(special.fdtrc(6.0, dof, explained / 6.0 / variance))
+        spread = np.einsum("kq,gqp,kp->kg", _CODING, inverse, _CODING)
+        effects.append(np.where(known, _CODING @ beta.T, np.nan))
+        errors.append(np.sqrt(np.maximum(spread * variance, 0.0)))
+    weight = memory.weight
+    found = averaged_t(np.stack(effects), np.stack(errors), dof, weight, level)
+    p = np.asarray(np.einsum("k,kg->g", weight, np.stack(tails)), np.float64)
+    return found[0], found[1], found[2], p
 
 
 def _solve(inverse: Floats, beta: Floats) -> Floats:

@@ -189,7 +189,6 @@ class _Stack:
     def __init__(self, labels: tuple[str, ...]) -> None:
         self.labels = labels
         self._rows: list[tuple[NDArray[Any], ...]] = []
-        self._spread: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
         self._window: GroupMoments | None = None
         self._tonight: ShardMoments | None = None
 
@@ -201,10 +200,9 @@ class _Stack:
             self._window = rows if window is None else window.merge(rows)
         self._tonight = night
         agents = night.cells.count.max(axis=1, initial=0)
-        self._rows.append(
-            (night.rows.count, agents, *night.mean_interval(), night.cells.mean())
-        )
-        self._spread.append((night.rows.covariance(), night.cells.variance()))
+        spread = night.rows.covariance(), night.cells.variance()
+        means = *night.mean_interval(), night.cells.mean()
+        self._rows.append((night.rows.count, agents, *means, *spread))
 
     def close(
         self,
@@ -216,7 +214,7 @@ class _Stack:
         """Derive the window's figures; `complete` masks nights for the usual range."""
         if self._tonight is None:  # pragma: no cover - view.nights is never empty
             raise AssertionError
-        n, agents, mean, lower, upper, cells = (
+        n, agents, mean, lower, upper, cells, covariance, variance = (
             np.stack(part) for part in zip(*self._rows, strict=True)
         )
         past = mean[:-1]
@@ -230,9 +228,6 @@ class _Stack:
             self._window if self._window is not None else self._tonight.rows.empty()
         )
         whole = _window_interval(n[:-1], past)
-        covariance, variance = (
-            np.stack(part) for part in zip(*self._spread, strict=True)
-        )
         baseline = level_baseline(
             window, n[:-1], past, covariance[:-1], whole[1:], bins, origins
         )

@@ -28,6 +28,7 @@ __all__ = [
     "null_tail",
     "score_agents",
     "summarize",
+    "summarize_shard",
     "team_label",
 ]
 
@@ -107,7 +108,12 @@ def block_refs(
     return tuple(BlockRef(handle, row, part) for part in store.blocks(row, rows))
 
 
-def summarize(
+def summarize(ref: BlockRef, transforms: Transforms) -> Labelled[ShardMoments]:
+    """Read a block and reduce it to exact moments per team."""
+    return _team_moments(ref, ref.read(), transforms)
+
+
+def summarize_shard(
     ref: BlockRef, transforms: Transforms, origins: tuple[float, ...]
 ) -> ShardSummary:
     """Read a block and reduce it to exact moments and counts per bin of every team.
@@ -115,15 +121,23 @@ def summarize(
     The bins are relative to the origin of each feature.
     """
     data = ref.read()
+    moments = _team_moments(ref, data, transforms)
+    _, codes = _sorted_teams(ref.row.key.site, data)
+    moved = data.values
+    if any(origins):
+        moved = moved.astype(np.float64) - np.array(origins)
+    quantiles = GroupQuantiles.from_block(moved, codes, moments.n_groups)
+    return ShardSummary(moments, Labelled(moments.labels, quantiles))
+
+
+def _team_moments(
+    ref: BlockRef, data: ShardData, transforms: Transforms
+) -> Labelled[ShardMoments]:
     labels, codes = _sorted_teams(ref.row.key.site, data)
     moments = ShardMoments.from_block(
         data.values, codes, len(labels), transforms=transforms
     )
-    moved = data.values
-    if any(origins):
-        moved = moved.astype(np.float64) - np.array(origins)
-    quantiles = GroupQuantiles.from_block(moved, codes, len(labels))
-    return ShardSummary(Labelled(labels, moments), Labelled(labels, quantiles))
+    return Labelled(labels, moments)
 
 
 def agent_baseline(ref: BlockRef) -> AgentHistory:

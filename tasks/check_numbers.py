@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats as distributions
 
 from storage.schema import ShardData, ShardRow
-from tasks.blocks import BlockRef, summarize, team_label
+from tasks.blocks import BlockRef, summarize_shard, team_label
 from tasks.checks import Check, CheckContext, CheckFailed
 from tasks.oracle import cluster_interval, oracle_moments, plain_winners
 from tasks.schema_scale import schema_origins, schema_transforms
@@ -84,7 +84,7 @@ def check_summaries(context: CheckContext) -> tuple[int, str]:
     handle = context.store.handle()
     for row in chosen:
         blocks = context.store.blocks(row, _OTHER_ROWS)
-        parts = [summarize(BlockRef(handle, row, b), *scale) for b in blocks]
+        parts = [summarize_shard(BlockRef(handle, row, b), *scale) for b in blocks]
         again = parts[0]
         for part in parts[1:]:
             again = again.merge(part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,44 +92,58 @@ def level_baseline(
     origins : tuple of float
         What was taken off each feature before it was counted.
     """
-    seen = n.max(axis=2, initial=0)
     shown = clustered_variance_interval(n, mean, np.einsum("tgii->tgi", covariance))
-    around = clustered_correlation_interval(seen, mean, covariance)
-    variance, correlation = window.variance(), window.correlation()
+    variance = window.variance()
     shrunk, intensity = oas(window.covariance(), window.count.min(axis=1, initial=0))
     nights = np.maximum((n > 0).sum(axis=0), 2)
     error = (bounds[1] - bounds[0]) / 2.0 / special.stdtrit(nights - 1.0, 0.975)
+    correlation, low, high = _correlations(window.correlation(), n, mean, covariance)
     with np.errstate(invalid="ignore", divide="ignore"):
-        factors = [part / shown[0] for part in shown[1:]]
-        reach = [
-            np.arctanh(np.clip(part, -1, 1)) - np.arctanh(np.clip(around[0], -1, 1))
-            for part in around[1:]
-        ]
-        at = np.arctanh(np.clip(correlation, -1, 1))
-        low, high = (np.tanh(at + part) for part in reach)
-    fixed = np.abs(correlation) >= 1.0
-    none = np.full((len(QUANTILES), *variance.shape), np.nan)
-    quantiles = (none, none, none, np.nan)
-    kurtosis = none[0]
-    if bins is not None:
-        origin = np.array(origins)
-        parts = (bins.quantile(QUANTILES), *bins.quantile_interval(QUANTILES))
-        found, lower, upper = (part + origin for part in parts)
-        quantiles = (found, lower, upper, bins.quantile_error)
-        kurtosis = quantile_kurtosis(bins)
+        below, above = (variance * part / shown[0] for part in shown[1:])
     return LevelBaseline(
         variance=variance,
-        variance_lower=variance * factors[0],
-        variance_upper=variance * factors[1],
+        variance_lower=below,
+        variance_upper=above,
         correlation=correlation,
-        correlation_lower=np.where(fixed, correlation, low),
-        correlation_upper=np.where(fixed, correlation, high),
+        correlation_lower=low,
+        correlation_upper=high,
         shrunk=shrunk,
         intensity=intensity,
         effective_n=effective_n(variance, error),
-        excess_kurtosis=kurtosis,
-        quantile=quantiles[0],
-        quantile_lower=quantiles[1],
-        quantile_upper=quantiles[2],
-        quantile_error=float(quantiles[3]),
+        **_quantiles(bins, origins, variance.shape),
     )
+
+
+def _correlations(
+    exact: Floats, n: NDArray[np.int64], mean: Floats, covariance: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Exact correlations, with the half widths that nights as clusters give."""
+    rows = n.max(axis=2, initial=0)
+    about, lower, upper = clustered_correlation_interval(rows, mean, covariance)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        centre, at = (np.arctanh(np.clip(r, -1, 1)) for r in (about, exact))
+        low = np.tanh(at + np.arctanh(np.clip(lower, -1, 1)) - centre)
+        high = np.tanh(at + np.arctanh(np.clip(upper, -1, 1)) - centre)
+    fixed = np.abs(exact) >= 1.0
+    return exact, np.where(fixed, exact, low), np.where(fixed, exact, high)
+
+
+def _quantiles(
+    bins: GroupQuantiles | None, origins: tuple[float, ...], shape: tuple[int, ...]
+) -> dict[str, Any]:
+    """Quantiles with their bounds and error, and the kurtosis of the same counts."""
+    if bins is None:
+        none = np.full((len(QUANTILES), *shape), np.nan)
+        parts, kurtosis, error = (none, none, none), none[0], np.nan
+    else:
+        read = (bins.quantile(QUANTILES), *bins.quantile_interval(QUANTILES))
+        found, lower, upper = (part + np.array(origins) for part in read)
+        parts, kurtosis = (found, lower, upper), quantile_kurtosis(bins)
+        error = bins.quantile_error
+    return {
+        "quantile": parts[0],
+        "quantile_lower": parts[1],
+        "quantile_upper": parts[2],
+        "quantile_error": float(error),
+        "excess_kurtosis": kurtosis,
+    }

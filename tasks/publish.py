@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from storage.results import read_attributes, write_results
 from storage.store import BehaviorStore
-from tasks.baselines import LEVELS
+from tasks.baseline_dataset import agent_dataset, baseline_dataset
 from tasks.night import Night, Scores
 from tasks.reconcile import NightView
 
@@ -110,14 +111,20 @@ def publish(
         "summary": record.summary,
         "extra": record.extra,
     }
+    groups, agents = baseline_dataset(night), agent_dataset(night)
     return write_results(
         store,
         {
-            f"{root}/baselines": _baseline_arrays(night),
+            f"{root}/baselines": _arrays(groups),
+            f"{root}/agents": _arrays(agents),
             f"{root}/scores": _score_arrays(night, scores),
             f"{root}/views": _view_arrays(night),
         },
-        attributes={root: attributes},
+        attributes={
+            root: attributes,
+            f"{root}/baselines": _plain(groups),
+            f"{root}/agents": _plain(agents),
+        },
         message=f"night {record.night} revision {record.revision}",
         metadata={
             "run": record.run,
@@ -143,36 +150,18 @@ def _load(store: BehaviorStore, night: str, revision: int) -> Published:
     )
 
 
-def _baseline_arrays(night: Night) -> Arrays:
-    out: Arrays = {"feature": (("feature",), np.array(night.schema.names), {})}
-    for name in LEVELS:
-        level = night.baselines.levels[name]
-        dims = (name, "feature")
-        out[name] = ((name,), np.array(level.labels), {})
-        out[f"{name}_n"] = (dims, level.window.count, {})
-        out[f"{name}_mean"] = (dims, level.window_mean, {})
-        out[f"{name}_mean_lower"] = (dims, level.window_lower, {"level": 0.95})
-        out[f"{name}_mean_upper"] = (dims, level.window_upper, {"level": 0.95})
-        out[f"{name}_covariance"] = (
-            (name, "feature", "feature_2"),
-            level.window.covariance(),
-            {"ddof": 1},
-        )
-    ids = [label for found in night.agents.values() for label in found.labels]
-    out["agent"] = (("agent",), np.array(ids), {})
-    moments = [found.groups for found in night.agents.values()]
-    if moments:
-        wide = ("agent", "feature")
-        bounds = [m.mean_interval(0.95) for m in moments]
-        figures: dict[str, list[NDArray[Any]]] = {
-            "agent_n": [m.count for m in moments],
-            "agent_mean": [m.mean() for m in moments],
-            "agent_mean_lower": [lower for lower, _ in bounds],
-            "agent_mean_upper": [upper for _, upper in bounds],
-            "agent_variance": [m.variance() for m in moments],
-        }
-        out |= {key: (wide, np.concatenate(v), {}) for key, v in figures.items()}
-    return out
+def _arrays(dataset: xr.Dataset) -> Arrays:
+    """Arrays of a dataset, coordinates among them, as the store takes them."""
+    return {
+        str(name): (tuple(map(str, array.dims)), array.values, dict(array.attrs))
+        for name, array in dataset.variables.items()
+    }
+
+
+def _plain(dataset: xr.Dataset) -> dict[str, Any]:
+    """Attributes of a dataset, and which of its arrays are coordinates (CF)."""
+    named = sorted(str(name) for name in dataset.coords if name not in dataset.dims)
+    return {**dataset.attrs, "coordinates": " ".join(named)}
 
 
 def _score_arrays(night: Night, scores: Scores) -> Arrays:

@@ -17,7 +17,7 @@ from stats.transforms import Transforms
 from storage.checkpoints import CheckpointKey, Checkpoints
 from storage.schema import ShardRow
 from storage.store import BehaviorStore
-from tasks.blocks import agent_baseline, block_refs, summarize
+from tasks.blocks import agent_baseline, block_refs, summarize_shard
 from tasks.reconcile import NightView
 from tasks.reduce import ProgressCallback, tree_reduce_many
 from tasks.schema_scale import schema_origins, schema_transforms
@@ -146,24 +146,16 @@ def reduce_shards(
     -------
     Reduced
     """
-    wanted = list(rows)
-    transforms, origins = schema_transforms(store.schema), schema_origins(store.schema)
+    scale = schema_transforms(store.schema), schema_origins(store.schema)
     keys = {
-        row: (checkpoint_key(row, transforms), quantile_key(row, origins))
-        for row in wanted
+        row: (checkpoint_key(row, scale[0]), quantile_key(row, scale[1]))
+        for row in rows
     }
     checkpoints = Checkpoints(store)
-    kept = checkpoints.get([key for pair in keys.values() for key in pair])
-    found: dict[ShardRow, ShardSummary] = {
-        row: ShardSummary(decode_record(kept[one]), decode_quantiles(kept[two]))
-        for row, (one, two) in keys.items()
-        if one in kept and two in kept
-    }
+    found = _kept(checkpoints, keys)
     reused = len(found)
     missing = {
-        row: block_refs(store, row, rows_per_block)
-        for row in wanted
-        if row not in found
+        row: block_refs(store, row, rows_per_block) for row in keys if row not in found
     }
     pending: dict[CheckpointKey, bytes] = {}
 
@@ -177,7 +169,7 @@ def reduce_shards(
 
     computed = tree_reduce_many(
         missing,
-        functools.partial(summarize, transforms=transforms, origins=origins),
+        functools.partial(summarize_shard, transforms=scale[0], origins=scale[1]),
         client=client,
         split_every=split_every,
         on_result=keep,
@@ -187,11 +179,24 @@ def reduce_shards(
         checkpoints.put(pending)
     found |= computed
     return Reduced(
-        {row: found[row].moments for row in wanted},
-        {row: found[row].quantiles for row in wanted},
+        {row: found[row].moments for row in keys},
+        {row: found[row].quantiles for row in keys},
         len(computed),
         reused,
     )
+
+
+def _kept(
+    checkpoints: Checkpoints,
+    keys: Mapping[ShardRow, tuple[CheckpointKey, CheckpointKey]],
+) -> dict[ShardRow, ShardSummary]:
+    """Summaries of which both parts are there."""
+    kept = checkpoints.get([key for pair in keys.values() for key in pair])
+    return {
+        row: ShardSummary(decode_record(kept[one]), decode_quantiles(kept[two]))
+        for row, (one, two) in keys.items()
+        if one in kept and two in kept
+    }
 
 
 def merge_parts(
