@@ -15,6 +15,7 @@ from tasks.publish import Published, publish
 from tasks.results import open_results
 from tests.homes import LAST, MISSING_SITE, SITES, build_home, nights, shard
 from tests.nights import compute
+from tests.repository import ROOT, fenced_blocks
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +125,18 @@ def test_plain_xarray_opens_the_same_group(computed):
     xr.testing.assert_equal(plain, ours)
     teams = plain.isel(group=(plain["level"] == "team").values)
     assert teams["mean"].sel(group="west/team-0", feature="latency").ndim == 0
+
+
+def test_the_documented_snippets_read_it(computed):
+    store, _, _ = computed
+    home = str(store.url).removesuffix("/store")
+    text = (ROOT / "docs/how-to/read-results.md").read_text("utf-8")
+    names: dict = {}
+    for block in fenced_blocks(text, "python"):
+        exec(block, names)
+    assert names["drifting_teams"](home, LAST) == []
+    expected = open_results(store, LAST)["baselines"]
+    xr.testing.assert_equal(names["open_baselines"](home, LAST), expected)
 
 
 def test_drift_and_season_are_there_and_a_silent_site_is_not_tested(computed):
