@@ -33,8 +33,8 @@ def add_rows(  # type: ignore[no-untyped-def]  # compiled
 ):
     """Add rows whose cell lies in [first, last) to the limbs and counters there.
 
-    `signed` and `size` (last - first, K) int64 take k l and ``|k l|``; `counts` (cells, 3)
-    takes n, Σk and Σk².
+    `signed` and `size` (last - first, K) int64 take k l and its size; `counts`
+    (cells, 3) takes n, Σk and Σk².
     """
     for i in range(len(cell)):
         at = cell[i]
