@@ -101,8 +101,12 @@ def test_a_working_uv_is_used(
     assert (tmp_path / "uv.log").read_text().split() == expected
 
 
+@pytest.mark.parametrize("changed", ["constraints.txt", "pyproject.toml"])
 def test_the_stamp_follows_pins_place_and_interpreter(
-    bootstrap: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bootstrap: ModuleType,
+    changed: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in ("pyproject.toml", "constraints.txt"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
@@ -110,8 +114,8 @@ def test_the_stamp_follows_pins_place_and_interpreter(
     monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
     there = bootstrap.fingerprint()
     assert there == here.replace(str(ROOT), str(tmp_path))
-    with (tmp_path / "constraints.txt").open("a", encoding="utf-8") as pins:
-        pins.write("another==1\n")
+    with (tmp_path / changed).open("a", encoding="utf-8") as file:
+        file.write("# another line\n")
     assert bootstrap.fingerprint() != there
     assert f"python {sys.version_info[0]}.{sys.version_info[1]} " in there
 
