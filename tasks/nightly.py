@@ -32,6 +32,7 @@ from tasks.report.collect import RunFacts, collect_report
 from tasks.report.headline import summary_line
 from tasks.report.night_report import NightReport
 from tasks.report.rows import Estimate, Verdict
+from tasks.report.supersede import mark_superseded
 from tasks.report.write_report import report_folder, write_index, write_report
 from tasks.summaries import Reduced, agents_tonight, reduce_agents, reduce_shards
 
@@ -55,7 +56,9 @@ def plan_step(settings: Settings) -> Plan:
     """Pin a snapshot, find the night, and see whether it already stands."""
     plan = decide(settings)
     if plan.standing is not None:
-        # A run that died after its commit may have left the index without its night.
+        # A run that died after its commit may have left the index without its night,
+        # and older revisions without a word about it.
+        mark_superseded(settings.reports, plan.night, plan.standing.revision)
         write_index(settings.reports, published_summaries(settings.store))
     return plan
 
@@ -208,6 +211,7 @@ def publish_step(
     extra = {"lead": asdict(report.lead_feature.estimate)}
     store = BehaviorStore.open(settings.store, mode="a")
     publish(store, night, scores, replace(record, extra=extra))
+    mark_superseded(settings.reports, plan.night, plan.revision)
     write_index(settings.reports, published_summaries(settings.store))
     return page
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from stats.intervals import worst_case_mean
 from storage.schema import Schema
 from tasks.night import Night, Scores
 from tasks.reconcile import NightView, SiteView
+from tasks.report.attempt import collect_or_error
 from tasks.report.collect_agents import agent_rows, agent_summary
 from tasks.report.collect_groups import (
     Basis,
@@ -90,7 +92,6 @@ def collect_report(night: Night, scores: Scores, facts: RunFacts) -> NightReport
     """
     schema, view = night.schema, night.view
     labels = feature_labels(schema)
-    pairs, within_between = correlations(night, schema.names.index(schema.lead))
     return NightReport(
         dataset=view.dataset,
         night=view.night,
@@ -114,14 +115,29 @@ def collect_report(night: Night, scores: Scores, facts: RunFacts) -> NightReport
         teams=group_rows(night, scores.teams, "team", labels),
         agents=agent_rows(night, scores, labels),
         agent_summary=agent_summary(night, scores, facts.last_night),
-        pairs=pairs,
-        within_between=within_between,
-        baselines=baseline_rows(night, labels),
         changes=facts.changes,
         quality=tuple(_quality(night, site, facts) for site in view.sites),
         verdicts=facts.verdicts,
         provenance=_provenance(night, facts),
+        **_optional(night, labels),
     )
+
+
+def _optional(night: Night, labels: tuple[FeatureLabel, ...]) -> dict[str, Any]:
+    """Collect the sections that may fail: their fields, and why one is missing."""
+    lead = night.schema.names.index(night.schema.lead)
+    (pairs, within_between), together_errors = collect_or_error(
+        "together", lambda: correlations(night, lead), ((), ())
+    )
+    baselines, baseline_errors = collect_or_error(
+        "baselines", lambda: baseline_rows(night, labels), ()
+    )
+    return {
+        "pairs": pairs,
+        "within_between": within_between,
+        "baselines": baselines,
+        "errors": (*together_errors, *baseline_errors),
+    }
 
 
 def _arrival(view: NightView, site: SiteView) -> SiteArrival:

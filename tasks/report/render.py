@@ -35,6 +35,7 @@ from tasks.report.wording import clock, day_with_year, plural
 __all__ = [
     "LinkError",
     "check_link",
+    "dump_json",
     "environment",
     "render_html",
     "render_json",
@@ -128,6 +129,11 @@ def render_json(report: NightReport) -> str:
         "derived": dataclasses.asdict(derive(report)),
         "headline": dataclasses.asdict(head),
     }
+    return dump_json(content)
+
+
+def dump_json(content: Mapping[str, Any]) -> str:
+    """Write numbers the one way that equal values give equal bytes."""
     return json.dumps(content, sort_keys=True, indent=1, allow_nan=False) + "\n"
 
 

@@ -16,7 +16,7 @@ from tasks.report.night_report import NightReport
 from tasks.report.nights_index import render_index
 from tasks.report.render import render_html, render_json
 
-__all__ = ["report_folder", "write_index", "write_report"]
+__all__ = ["report_folder", "write_index", "write_report", "write_whole"]
 
 
 def report_folder(reports: Path, night: str, revision: int) -> Path:
@@ -40,34 +40,47 @@ def write_report(report: NightReport, folder: Path, links: dict[str, str]) -> Pa
     Path
         The page, ``index.html`` in the folder.
     """
-    files = {
-        "report.json": "report.json",
-        "teams.parquet": "teams.parquet",
-        "agents.parquet": "agents.parquet",
-        "baselines.parquet": "baselines.parquet",
-    }
+    tables = _tables(report)
+    files = {name: name for name in ("report.json", *tables)}
     with _replaced(folder) as draft:
         page = render_html(report, links={"all": "../../index.html", **links, **files})
         (draft / "index.html").write_text(page, encoding="utf-8")
         (draft / "report.json").write_text(render_json(report), encoding="utf-8")
-        rows: dict[str, Sequence[Any]] = {
-            "teams": (*report.site_rows, *report.teams),
-            "agents": report.agents,
-            "baselines": report.baselines,
-        }
-        for name, found in rows.items():
-            write_table(draft / f"{name}.parquet", _columns([asdict(r) for r in found]))
+        for name, found in tables.items():
+            write_table(draft / name, _columns([asdict(row) for row in found]))
     return folder / "index.html"
+
+
+def _tables(report: NightReport) -> dict[str, Sequence[Any]]:
+    """Name the rows of every table; those over many nights only if there are any."""
+    nightly: dict[str, Sequence[Any]] = {
+        "teams.parquet": (*report.site_rows, *report.teams),
+        "agents.parquet": report.agents,
+        "baselines.parquet": report.baselines,
+    }
+    over_nights: dict[str, Sequence[Any]] = {
+        "changes.parquet": report.changes_of_agents,
+        "drift.parquet": report.drift,
+        "season.parquet": report.season,
+        "cliques.parquet": report.cliques,
+        "quantiles.parquet": report.quantiles,
+    }
+    return nightly | {name: rows for name, rows in over_nights.items() if rows}
 
 
 def write_index(reports: Path, summaries: list[dict[str, Any]]) -> Path:
     """Write the page of all nights from their one-line summaries."""
     reports.mkdir(parents=True, exist_ok=True)
     path = reports / "index.html"
-    draft = path.with_suffix(".partial")
-    draft.write_text(render_index(summaries), encoding="utf-8")
-    draft.replace(path)
+    write_whole(path, render_index(summaries))
     return path
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace a file at once: a reader sees the old text or the new one."""
+    draft = path.with_suffix(".partial")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
 
 
 @contextlib.contextmanager

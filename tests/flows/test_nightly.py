@@ -87,6 +87,23 @@ def test_a_late_shard_makes_a_revision_equal_to_the_undisturbed_night(home, tmp_
     assert report(revised)["previous_revision"]["basis"] == "arrived only"
 
 
+def test_an_older_revision_says_that_it_is_superseded(home, tmp_path):
+    first = run(home)
+    before = first.page.read_text()
+    assert "Superseded" not in before
+    take_in(home, write_shard(tmp_path, MISSING_SITE, LAST))
+    revised = run(home)
+    after = first.page.read_text()
+    assert "Superseded: revision 2 is newer." in after
+    assert 'href="../r2/index.html"' in after
+    assert report(first)["superseded_by"] == 2
+    assert report(revised)["superseded_by"] is None
+    assert "Superseded" not in revised.page.read_text()
+    first.page.write_text(before)
+    assert not run(home).computed
+    assert first.page.read_text() == after
+
+
 def test_a_correction_changes_its_night_and_is_listed(home, tmp_path):
     first = run(home)
     night = "2026-03-20"
