@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from stats.summary import Incompatible, InvalidInput, digest
 
-__all__ = ["TailCounts"]
+__all__ = ["TailCounts", "bin_edges"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -220,6 +220,13 @@ class TailCounts:
                 f"TailCounts.{where}: {self.n_groups} and {other.n_groups} pools. "
                 "Build both with the same pools."
             )
+
+
+def bin_edges() -> Floats:
+    """Edges of the bins of -log p, shape (BINS + 1,): bin i is [edge i, edge i + 1)."""
+    start = _bits(_LOWEST) >> _SHIFT
+    inner = ((start + np.arange(BINS - 1, dtype=np.int64)) << _SHIFT).view(np.float64)
+    return np.concatenate([[0.0], inner, [2.0 * _HIGHEST]])
 
 
 def _bins(log_p: Floats) -> Ints:
