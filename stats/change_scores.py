@@ -9,14 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stats.calibration import TailCounts
+from stats.change_kinds import TESTED, KindScores
+from stats.change_presence import moved_constants, silence
 from stats.change_templates import Templates, templates
-from stats.change_tests import (
-    TESTED,
-    KindScores,
-    moved_constants,
-    score_block,
-    silence,
-)
+from stats.change_tests import score_block
 from stats.own import OwnBaseline
 from stats.summary import Incompatible, InvalidInput
 

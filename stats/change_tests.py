@@ -1,13 +1,12 @@
-"""One statistic per kind of change, for a block of agents as of one night."""
+"""One statistic per kind of change that shows in values, as of one night."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from stats.change_kinds import KindScores
 from stats.change_templates import (
     Matches,
     Templates,
@@ -20,58 +19,20 @@ from stats.masked_whitening import Whitened
 from stats.own import OwnBaseline
 from stats.tails import log_f_tail
 
-__all__ = ["TESTED", "KindScores", "moved_constants", "score_block", "silence"]
+__all__ = ["score_block"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
-# Kinds with a law, in the order of the columns of every array of scores.
-TESTED = (
-    "mean shift",
-    "variance inflation",
-    "correlation break",
-    "slow drift",
-    "silence",
-)
 # Fewest nights behind a statement about scatter or correlation.
 _LEAST = 3
 # Normal score from which a change of the mean is subtracted.
 _CLEAR = 3.0
-# Nights that the prior of an agent's presence counts as.
-_PRIOR_NIGHTS = 10.0
 # Factors of the variance that compete with a break of correlation.
 _FACTORS = (2.0, 4.0, 8.0, 16.0)
-# A constant feature moved when it is this many floors away.
-_MOVED = 5.0
 # Nights behind the null law of the correlation statistic, and their seed.
 _DRAWS, _SEED = 512, 0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class KindScores:
-    """Scores of a block of agents for one kind.
-
-    Attributes
-    ----------
-    log_p : float64 array, shape (m,)
-        Natural logarithm of a parametric p: orders agents, before calibration.
-    size : float64 array, shape (m,)
-    length : int64 array, shape (m,)
-        Nights since it began, in the fit of the kind.
-    parts : float64 array, shape (m, d)
-        What each feature adds, >= 0.
-    gain : float64 array, shape (m,)
-        Twice the log-likelihood gained, to tell kinds apart that share evidence: steps
-        and ramps as normal nights, scatter and correlation as t nights about these.
-        NaN for silence.
-    """
-
-    log_p: Floats
-    size: Floats
-    length: Ints
-    parts: Floats
-    gain: Floats
 
 
 def score_block(
@@ -265,62 +226,3 @@ def _team_laws(
     found = _apart(d2, z, p, np.log(values).sum(axis=1)[:, None], tail)
     sd = np.where(usable.sum(axis=1) > 1, found.std(axis=1), 0.0)
     return root, found.mean(axis=1), np.where(sd > 1e-9, sd, 0.0)
-
-
-def silence(own: OwnBaseline, rows: Ints, at: int) -> KindScores:
-    """Nights in a row without the agent, up to night `at`, under its own rate.
-
-    Notes
-    -----
-    Presence on the fit nights with a prior of 10 nights at the team's rate gives
-    Beta(α, β); a run of L absent nights has probability Π (β + j) / (α + β + j).
-    Nights on which nobody of the team was there say nothing about an agent.
-    """
-    d = own.residual.shape[2]
-    here = own.present[rows, : at + 1]
-    team = own.team[rows]
-    nobody = np.ones((len(own.tested), at + 1), dtype=bool)
-    np.logical_and.at(nobody, team, ~here)
-    counted = ~nobody[team]
-    past = counted[:, : own.fit]
-    n, k = past.sum(axis=1), (here[:, : own.fit] & past).sum(axis=1)
-    rate = np.bincount(team, k, len(nobody)) / np.maximum(
-        np.bincount(team, n, len(nobody)), 1
-    )
-    alpha = k + _PRIOR_NIGHTS * np.clip(rate[team], 0.01, 0.99)
-    beta = n - k + _PRIOR_NIGHTS * np.clip(1.0 - rate[team], 0.01, 0.99)
-    new = counted & (np.arange(at + 1) >= own.fit)
-    log_p, run = np.zeros(len(rows)), np.zeros(len(rows))
-    going, length = np.ones(len(rows), bool), np.zeros(len(rows), np.int64)
-    for t in range(at, own.fit - 1, -1):
-        going &= ~here[:, t]
-        hit = going & new[:, t]
-        step = np.log((beta + run) / (alpha + beta + run))
-        log_p += np.where(hit, step, 0.0)
-        run += hit
-        length = np.where(hit, at - t + 1, length)
-    log_p = np.where(k > 0, log_p, np.nan)
-    none = np.full(len(rows), np.nan)
-    return KindScores(log_p, run, length, np.zeros((len(rows), d)), none)
-
-
-def moved_constants(own: OwnBaseline, rows: Ints, nights: slice) -> Bools:
-    """Features without any variance in the team in which an agent moved, (m, d).
-
-    The latest night on which the agent was seen counts.  Measured from the agent's
-    own value, or from the team's where all its agents had one.
-    """
-    team = own.team[rows]
-    constant = own.constant[team]
-    out = np.zeros(constant.shape, dtype=bool)
-    some = np.flatnonzero(constant.any(axis=1))
-    if not some.size:
-        return out
-    gap = np.abs(own.moved(rows[some], nights))
-    known = (own.nights_seen[rows[some]] > 0) & constant[some]
-    far = (gap > _MOVED * own.floors) & known[:, None]
-    seen = np.isfinite(gap)
-    last = seen.shape[1] - 1 - seen[:, ::-1].argmax(axis=1)
-    latest = np.take_along_axis(far, last[:, None], axis=1)[:, 0]
-    out[some] = latest & seen.any(axis=1)
-    return out
