@@ -24,11 +24,12 @@ from tests.bench.timing import ROOT, commit, machine
 
 SECTIONS = (
     "sums", "kernels", "readers", "passes", "peers", "accuracy", "growth", "overhead",
-    "memory", "night", "quantiles", "online",
+    "memory", "night", "quantiles", "online", "crosscorr",
 )  # fmt: skip
 PEERS = {
     "peers": ("duckdb", "polars", "flox", "scikit-learn"),
     "online": ("river",),
+    "crosscorr": ("faiss-cpu",),
 }
 
 
