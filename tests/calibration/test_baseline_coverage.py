@@ -17,7 +17,7 @@ from stats.kurtosis import pooled_excess_kurtosis
 from stats.moments import GroupMoments
 from stats.quantiles import GroupQuantiles
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_200)]
 
 RUNS = 10_000
 
@@ -80,7 +80,7 @@ def _population(rng, law, nights=28, sites=2, teams=3, agents=12, rho=0.1):
 @pytest.mark.parametrize("law", ["normal", "t8"])
 def test_every_level_through_the_roll_up(law, record):
     """Nights as clusters, agents' own effects given: team, site and all."""
-    rng, runs = np.random.default_rng(len(law)), 1_000
+    rng, runs = np.random.default_rng(len(law)), 600
     tree = Hierarchy(("team", "site", "all"), (np.arange(6) // 3, np.zeros(2, int)))
     hits = {name: [] for name in tree.levels}
     for _ in range(runs):

@@ -11,7 +11,7 @@ import pytest
 from stats.drift import detect_drift
 from stats.season import weekday_season
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_200)]
 
 ALPHA = np.array([0.05, 0.01])
 WEEK = np.arange(61) % 7
