@@ -115,6 +115,10 @@ class TailCounts:
         out[seen] = (1.0 + beyond[at, _bins(values[seen])]) / (1.0 + self.size[at])
         return out
 
+    def exceedances(self, pool: int) -> tuple[Floats, Ints]:
+        """Lower edges of -log p of the bins, rising, and counts per bin of one pool."""
+        return _edges(), self.counts[pool]
+
     def beyond(self, log_p: ArrayLike, groups: ArrayLike) -> NDArray[np.bool_]:
         """Whether a score is more extreme than every null score of its pool.
 
@@ -235,6 +239,13 @@ def _bins(log_p: Floats) -> Ints:
     found = (value.view(np.int64) >> _SHIFT) - (_bits(_LOWEST) >> _SHIFT) + 1
     bins: Ints = np.where(value < _LOWEST, 0, np.minimum(found, BINS - 1))
     return bins
+
+
+def _edges() -> Floats:
+    """Lower edge of every bin."""
+    first = _bits(_LOWEST) >> _SHIFT
+    bits = (np.arange(BINS - 1, dtype=np.int64) + first) << _SHIFT
+    return np.concatenate([[0.0], bits.view(np.float64)])
 
 
 def _bits(value: float) -> int:

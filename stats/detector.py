@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from stats.baseline_rows import (
+    baseline_rows,
+    complete_rows,
+    from_moments,
+    from_rows,
+    row_tails,
+)
+from stats.calibrated import CalibratedDetector
+from stats.calibration import TailCounts
+from stats.detector_options import Shrinkage, Tail, check_options
 from stats.distance import condition, marginal_distances
+from stats.heavy_tails import DEGREES
 from stats.moments import GroupMoments
-from stats.robust import effective_rows, robust_fit
+from stats.null_law import NullLaw, serial_rows
+from stats.robust import effective_rows
 from stats.shrinkage import correlation_scale, ledoit_wolf, oas
-from stats.shrunk_law import ShrunkLaw
-from stats.summary import Incompatible, InvalidInput, NotEnoughData
-from stats.tails import new_row_log_p
+from stats.summary import Incompatible
 
-__all__ = ["MahalanobisDetector", "Shrinkage"]
+__all__ = ["MahalanobisDetector", "Shrinkage", "Tail"]
 
-Shrinkage = Literal["oas", "ledoit-wolf"]
 Floats = NDArray[np.float64]
 
 
@@ -33,27 +42,22 @@ class MahalanobisDetector:
     mean : float64 array, shape (d,)
     covariance : float64 array, shape (d, d)
         After shrinkage and floors; NaN for a feature never seen.
-    correlation : float64 array, shape (d, d)
-        Before shrinkage.
-    intensity : float
-        Shrinkage of the correlations, in [0, 1].
     rank : int
         Directions in which the baseline really varies.
     floored : bool array, shape (d,)
         Features whose standard deviation was raised to its floor.
     condition : float
         Of the correlation matrix before floors; infinite when singular.
-    effective_n : int
-        Rows that the null law counts: n, or fewer for a robust fit.
-    seed : int
-        Of the null law after shrinkage.
+    law : NullLaw
+        Of the distance of a new row: rows it counts, shrinkage, tail.
 
     Notes
     -----
     Without shrinkage p follows Hotelling's F law.  With it no F law holds, and p comes
     from `ShrunkLaw`, so that a row of the baseline's own kind still has p below alpha
-    with probability alpha.  Both assume normal rows: recalibrate on null rows
-    (`stats.calibration`) before reporting a p of real behaviour.
+    with probability alpha.  Fitted to rows, tails may be those of a multivariate t
+    (`heavy_tails`).  A short baseline cannot know its tail: pool null scores of many
+    units, and ask `calibrated` (docs/explanation/false-alarms.md).
 
     Examples
     --------
@@ -66,13 +70,10 @@ class MahalanobisDetector:
     n: int
     mean: Floats
     covariance: Floats
-    correlation: Floats
-    intensity: float
     rank: int
     floored: NDArray[np.bool_]
     condition: float
-    effective_n: int
-    seed: int
+    law: NullLaw
 
     @classmethod
     def fit(
@@ -83,6 +84,8 @@ class MahalanobisDetector:
         shrinkage: Shrinkage | None = "oas",
         robust: bool = False,
         floors: ArrayLike = 0.0,
+        tail: Tail = "auto",
+        serial_correlation: float = 0.0,
         seed: int = 0,
     ) -> Self:
         """Fit to baseline rows, or to their moments.
@@ -99,6 +102,11 @@ class MahalanobisDetector:
             Deterministic C-steps over the complete rows; needs rows.
         floors : array_like, shape (d,) or scalar
             Smallest standard deviation per feature, for constant features.
+        tail : {"auto", "normal", "t"}
+            "t" learns heavier tails from the rows; "auto" does so where there are
+            rows that are neither robust nor serially correlated, else "normal".
+        serial_correlation : float
+            Of neighbouring rows, in [0, 1): the law counts fewer rows.
         seed : int
             Of the simulated parts of the null law.
 
@@ -115,39 +123,49 @@ class MahalanobisDetector:
         NotEnoughData
             For fewer than 3 rows; for fewer than 4 d + 4 complete ones if robust.
         """
-        if shrinkage not in ("oas", "ledoit-wolf", None):
-            raise InvalidInput(
-                f"MahalanobisDetector.fit: unknown shrinkage {shrinkage!r}. "
-                "Use 'oas', 'ledoit-wolf' or None."
-            )
-        if isinstance(data, GroupMoments) and (robust or shrinkage == "ledoit-wolf"):
-            wanted = "robust=True" if robust else "shrinkage='ledoit-wolf'"
-            raise Incompatible(
-                f"MahalanobisDetector.fit: {wanted} needs rows, and got GroupMoments "
-                f"of {data.n_groups} groups. Pass the rows, or use 'oas'."
-            )
+        check_options(data, shrinkage, tail, serial_correlation, robust=robust)
         if isinstance(data, GroupMoments):
             rows = np.zeros((0, data.d))
-            pairs, mean, covariance = _from_moments(data, group)
+            pairs, mean, covariance = from_moments(data, group)
         else:
-            rows = _rows(data)
-            pairs, mean, covariance = _from_rows(rows, robust=robust)
-        n = int(np.nanmin(pairs))
+            rows = baseline_rows(data)
+            pairs, mean, covariance = from_rows(rows, robust=robust)
+        n, d = int(np.nanmin(pairs)), len(mean)
         raw = condition(covariance[None], floors, dof=None)
         sample = np.where(np.isnan(raw.covariance), 0.0, raw.covariance)
-        counted = effective_rows(n, len(mean), seed) if robust else n
+        counted, stretch = effective_rows(n, d, seed) if robust else n, 1.0
+        if serial_correlation > 0:
+            centre, worth = serial_rows(counted, serial_correlation)
+            counted = round(worth)
+            stretch = (1 + 1 / counted) / (1 + 1 / centre) * (1 - 1 / centre)
+            stretch *= n / (n - 1)
         intensity = 0.0
         if shrinkage == "oas":
             intensity = float(oas(sample, counted)[1][0])
         elif shrinkage == "ledoit-wolf":
-            intensity = ledoit_wolf(_complete(rows))[1]
-        pull = np.where(np.eye(len(mean), dtype=bool), 1.0, 1.0 - intensity)
-        dof = (pairs - 1.0 - (n - counted))[None]
+            intensity = ledoit_wolf(complete_rows(rows))[1]
+        pull = np.where(np.eye(d, dtype=bool), 1.0, 1.0 - intensity)
+        dof = np.maximum(pairs - 1.0 - (n - counted), 1.0)[None]
         shrunk = condition(raw.covariance * pull, 0.0, dof=dof).covariance[0]
+        weights = (np.arange(len(DEGREES)) == 0).astype(np.float64)
+        if tail == "t" or (tail == "auto" and not robust and serial_correlation == 0):
+            weights = row_tails(rows)
+        r = correlation_scale(sample)[1][0]
+        law = NullLaw(counted, stretch, r, intensity, weights, seed)
         return cls(
-            n, mean, shrunk, correlation_scale(sample)[1][0], intensity,
-            int(raw.rank[0]), raw.floored[0], float(raw.condition[0]), counted, seed,
+            n, mean, shrunk, int(raw.rank[0]), raw.floored[0],
+            float(raw.condition[0]), law,
         )  # fmt: skip
+
+    @property
+    def intensity(self) -> float:
+        """Shrinkage of the correlations, in [0, 1]."""
+        return self.law.intensity
+
+    @property
+    def effective_n(self) -> int:
+        """Independent rows that the null law counts."""
+        return self.law.n
 
     def __repr__(self) -> str:
         return (
@@ -181,11 +199,9 @@ class MahalanobisDetector:
     def log_p(self, x: ArrayLike) -> Floats:
         """Natural logarithm of `p_value`, which does not underflow; shape (n,)."""
         residual = self._residual(x)
-        d2, p, _ = self._distances(residual)
-        if self.intensity == 0:
-            out = new_row_log_p(d2, p, self.effective_n)
-        else:
-            out = self._shrunk_log_p(residual, d2)
+        variance = np.diag(self.covariance)
+        seen = np.isfinite(residual) & np.isfinite(variance) & (variance > 0)
+        out = self.law.log_p(self._distances(residual)[0], seen)
         return np.where(self._moved(residual), -np.inf, out)
 
     def p_value(self, x: ArrayLike) -> Floats:
@@ -202,6 +218,33 @@ class MahalanobisDetector:
             for a baseline of no more rows than features.
         """
         return np.exp(self.log_p(x))
+
+    def calibrated(
+        self, null: ArrayLike | TailCounts, *, pool: int = 0
+    ) -> CalibratedDetector:
+        """Judge scores by how often they occur among null rows.
+
+        Parameters
+        ----------
+        null : array_like of shape (m, d), or TailCounts
+            Rows of the baseline's kind that are not in it, or counts of such scores,
+            pooled over many units after each unit's own law.
+        pool : int
+            Which pool of the counts.
+
+        Returns
+        -------
+        CalibratedDetector
+
+        Raises
+        ------
+        InvalidInput
+            When there is no such pool or it is empty.
+        """
+        if not isinstance(null, TailCounts):
+            log_p = self.log_p(null)
+            null = TailCounts.from_block(log_p, np.zeros(len(log_p), np.int64), 1)
+        return CalibratedDetector.fit(self, null, pool)
 
     def contributions(self, x: ArrayLike) -> Floats:
         """What each feature adds to the squared distance (corr-max).
@@ -239,56 +282,3 @@ class MahalanobisDetector:
         seen = np.isfinite(residual) & (residual != 0)
         found: NDArray[np.bool_] = (constant & seen).any(axis=1)
         return found
-
-    def _shrunk_log_p(self, residual: Floats, d2: Floats) -> Floats:
-        """One law per mask of seen features."""
-        out = np.full(len(d2), np.nan)
-        variance = np.diag(self.covariance)
-        seen = np.isfinite(residual) & np.isfinite(variance) & (variance > 0)
-        masks, which = np.unique(seen, axis=0, return_inverse=True)
-        for index, mask in enumerate(masks):
-            if not mask.any():
-                continue
-            rows = which.reshape(-1) == index
-            part = self.correlation[np.ix_(mask, mask)]
-            law = ShrunkLaw.fit(part, self.effective_n, self.intensity, self.seed)
-            out[rows] = law.log_tail(d2[rows])
-        return out
-
-
-def _from_moments(moments: GroupMoments, group: int) -> tuple[Floats, Floats, Floats]:
-    """Rows per pair of features (NaN for a feature never seen), mean, covariance."""
-    one = moments.take(np.array([group]))
-    covariance = one.covariance()[0]
-    seen = one.count[0] > 0
-    pairs = np.where(seen & seen[:, None], one.pair_count[0], np.nan)
-    n = int(np.nanmin(pairs)) if seen.any() else 0
-    if n < 3:
-        raise NotEnoughData(
-            f"MahalanobisDetector.fit: {n} rows in group {group}, at least 3 are "
-            "needed. Take a longer window or a higher level."
-        )
-    return pairs, one.mean()[0], covariance
-
-
-def _from_rows(rows: Floats, *, robust: bool) -> tuple[Floats, Floats, Floats]:
-    if robust:
-        complete = _complete(rows)
-        d = rows.shape[1]
-        return np.full((d, d), float(len(complete))), *robust_fit(complete)
-    finite = np.where(np.isfinite(rows), rows, np.nan)
-    one = np.zeros(len(rows), dtype=np.int64)
-    return _from_moments(GroupMoments.from_block(finite, one, 1), 0)
-
-
-def _rows(data: ArrayLike) -> Floats:
-    rows = np.asarray(data, np.float64)
-    if rows.ndim != 2 or rows.shape[1] == 0:
-        raise InvalidInput(
-            f"MahalanobisDetector.fit: rows of shape {rows.shape}. Give (n, d), d > 0."
-        )
-    return rows
-
-
-def _complete(rows: Floats) -> Floats:
-    return rows[np.isfinite(rows).all(axis=1)]

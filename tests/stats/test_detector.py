@@ -24,7 +24,7 @@ def _naive(baseline, row):
 
 def test_without_shrinkage_score_and_p_are_hotellings():
     baseline, new = _rows(60), _rows(5, seed=1)
-    found = MahalanobisDetector.fit(baseline, shrinkage=None)
+    found = MahalanobisDetector.fit(baseline, shrinkage=None, tail="normal")
     d2 = np.array([_naive(baseline, row) for row in new])
     p = distributions.f.sf(d2 * 60 * 56 / (4 * (60**2 - 1)), 4, 56)
     np.testing.assert_allclose(found.score(new), d2, rtol=1e-9)
@@ -39,7 +39,7 @@ def test_moments_and_rows_give_the_same_detector():
     both[groups == 0], both[groups == 1] = _rows(60, seed=7), baseline
     moments = GroupMoments.from_block(both, groups, 2)
     one = MahalanobisDetector.fit(moments, group=1)
-    two = MahalanobisDetector.fit(baseline)
+    two = MahalanobisDetector.fit(baseline, tail="normal")
     assert np.array_equal(one.log_p(new), two.log_p(new))
     assert 0 < one.intensity < 1
 
@@ -100,7 +100,7 @@ def test_a_constant_feature_with_a_floor_is_measured_by_it(shrinkage):
     found = MahalanobisDetector.fit(baseline, shrinkage=shrinkage, floors=floors)
     assert found.floored.tolist() == [False, True, False, False]
     np.testing.assert_allclose(found.score(new), [0.0, 64.0], atol=1e-9)
-    assert found.p_value(new)[1] < 1e-6
+    assert found.p_value(new)[1] < 1e-3
 
 
 @pytest.mark.parametrize("shrinkage", [None, "oas"])
