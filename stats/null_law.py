@@ -105,8 +105,8 @@ def serial_rows(n: int, phi: float) -> tuple[float, float]:
 
     Examples
     --------
-    >>> serial_rows(1_000, 0.6)
-    (250.0, 470.58823529411757)
+    >>> [round(rows) for rows in serial_rows(1_000, 0.6)]
+    [250, 471]
     """
     centre = n * (1.0 - phi) / (1.0 + phi)
     covariance = n * (1.0 - phi**2) / (1.0 + phi**2)
