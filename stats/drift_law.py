@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy import special
 
 from stats.distance import marginal_distances
+from stats.null_law import shrunk_law
 from stats.shrinkage import correlation_scale, oas
-from stats.shrunk_law import ShrunkLaw
 from stats.tails import log_f_tail
 
 __all__ = ["joint_log_p"]
@@ -67,7 +67,7 @@ def _shrunk(parts: Sequence[tuple[Floats, Floats]], dof: int) -> Floats:
     n, grid = dof + 1, np.ix_(at, at)
     _, r = correlation_scale(covariance[grid])
     intensity = float(oas(covariance[grid], n)[1])
-    law = ShrunkLaw.fit(r, n, intensity, _SEED)
+    law = shrunk_law(r, n, intensity, _SEED)
     out = []
     for moved, spread in parts:
         small, _ = oas(spread[grid], n)

@@ -12,7 +12,7 @@ from stats.sampled_law import SampledLaw
 from stats.shrunk_law import ShrunkLaw
 from stats.tails import new_row_log_p
 
-__all__ = ["NullLaw", "serial_rows"]
+__all__ = ["NullLaw", "serial_rows", "shrunk_law"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -75,11 +75,22 @@ class NullLaw:
             log_p = new_row_log_p(d2, features, self.n)
         else:
             r = self.correlation[np.ix_(mask, mask)]
-            law = ShrunkLaw if self.n > features else SampledLaw
-            log_p = law.fit(r, self.n, self.intensity, self.seed).log_tail(d2)
+            law = shrunk_law(r, self.n, self.intensity, self.seed)
+            log_p = law.log_tail(d2)
         if self.n <= features:
             return log_p
         return heavy_log_p(log_p, self.n, features, self.tail_weights)
+
+
+def shrunk_law(
+    r: Floats, n: int, intensity: float, seed: int
+) -> ShrunkLaw | SampledLaw:
+    """Law of a shrunk distance: sampled where there are no more rows than features.
+
+    Parameters as `ShrunkLaw.fit`, of any rank.
+    """
+    law = ShrunkLaw if n > len(r) else SampledLaw
+    return law.fit(r, n, intensity, seed)
 
 
 def serial_rows(n: int, phi: float) -> tuple[float, float]:
