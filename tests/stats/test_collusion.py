@@ -51,9 +51,9 @@ def test_two_planted_cliques_come_first_with_their_members():
 
 def test_the_mean_correlation_is_that_of_the_second_half():
     members = np.array([1, 4, 8, 9])
-    x = planted(60, 50, members)
+    x = planted(60, 60, members)
     found = find_cliques(x, rng=rng())
-    own = x[found.of(0), 26:]
+    own = x[found.of(0), 33:]
     r = np.corrcoef(own)[np.triu_indices(len(own), 1)]
     assert len(r) >= 3
     np.testing.assert_allclose(found.mean_r[0], r.mean(), rtol=1e-12)
@@ -210,8 +210,8 @@ def test_tails_agree_with_counts_and_go_on_beyond_them():
 
 
 def test_what_does_not_fit_is_refused():
-    with pytest.raises(NotEnoughData, match="13 steps with a gap of 2 leave 5"):
-        find_cliques(np.zeros((3, 13)), rng=rng())
+    with pytest.raises(NotEnoughData, match="16 steps with a gap of 5 leave 5"):
+        find_cliques(np.zeros((3, 16)), rng=rng())
     with pytest.raises(InvalidInput, match=r"\(3, 20, 1\) float64 and groups \(2,\)"):
         find_cliques(np.zeros((3, 20)), [0, 0], rng=rng())
     with pytest.raises(InvalidInput, match=r"series \(3,\)"):
