@@ -13,6 +13,8 @@ from stats.change_kinds import TESTED, KindScores
 from stats.change_presence import moved_constants, silence
 from stats.change_templates import Templates, templates
 from stats.change_tests import score_block
+from stats.independence import TAIL
+from stats.masked_whitening import whiten_rows
 from stats.own import OwnBaseline
 from stats.summary import Incompatible, InvalidInput
 
@@ -29,8 +31,6 @@ __all__ = [
 Floats = NDArray[np.float64]
 
 WINDOW, MOST_DRIFT = 7, 14
-# Degrees of freedom of the multivariate t that single nights are taken to follow.
-TAIL = 8.0
 # Codes of `ChangeScores.reason`.
 REASONS = ("tested", "team too small to fit", "not seen in the window")
 
@@ -201,7 +201,7 @@ def change_scores(
         reason=np.zeros(a, dtype=np.int8),
     )
     for rows in own.blocks():
-        for number, kind in enumerate(_block(own, rows, night, shapes)):
+        for number, kind in enumerate(_block(own, rows, night, shapes, gains=True)):
             _write(out, rows, number, kind)
         out.constant_moved[rows] = moved_constants(
             own, rows, slice(night - shapes.steps + 1, night + 1)
@@ -242,7 +242,9 @@ def change_null(
     for night in nights:
         shapes = _shapes(own, night, window, longest)
         for rows in own.blocks():
-            found = [kind.log_p for kind in _block(own, rows, night, shapes)]
+            found = [
+                kind.log_p for kind in _block(own, rows, night, shapes, gains=False)
+            ]
             pools = np.repeat(np.arange(k), len(rows))
             null = null.merge(TailCounts.from_block(np.concatenate(found), pools, k))
     return null
@@ -264,13 +266,18 @@ def _shapes(own: OwnBaseline, at: int, window: int, drift: int) -> Templates:
 
 
 def _block(
-    own: OwnBaseline, rows: NDArray[np.int64], at: int, shapes: Templates
+    own: OwnBaseline,
+    rows: NDArray[np.int64],
+    at: int,
+    shapes: Templates,
+    *,
+    gains: bool,
 ) -> tuple[KindScores, ...]:
     """All kinds of `TESTED`, in its order, for some agents."""
     nights = slice(at - shapes.weights.shape[1] + 1, at + 1)
     z = own.standardised(rows, nights)
-    white = own.whitened(rows, nights)
-    scores = score_block(own, rows, white, np.isfinite(z), shapes)
+    white = whiten_rows(z, own.team[rows], own.correlation, own.usable)
+    scores = score_block(own, rows, white, np.isfinite(z), shapes, gains=gains)
     return (*scores, silence(own, rows, at))
 
 

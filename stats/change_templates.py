@@ -138,7 +138,7 @@ def bounded_nights(y: Floats, p: NDArray[np.generic], tail: float) -> Floats:
     inside = special.betainc(low, high - 1.0, share)
     beyond = 1.0 - special.betainc(np.maximum(low - 1.0, 0.5), high, share)
     variance = inside + most * beyond / np.maximum(every, 1)
-    square = (y**2).sum(axis=2)
+    square = np.einsum("mtd,mtd->mt", y, y)
     limit = most[p]
     pull = np.sqrt(limit / np.maximum(square, limit) / variance[p])
     found: Floats = y * pull[..., None]
@@ -153,7 +153,13 @@ def serial_matrix(nights: int, share: Floats, decay: Floats) -> Floats:
 
 
 def match(
-    y: Floats, seen: Bools, shapes: Templates, serial: Floats, doubt: Floats
+    y: Floats,
+    seen: Bools,
+    shapes: Templates,
+    serial: Floats,
+    doubt: Floats,
+    *,
+    gains: bool = True,
 ) -> Matches:
     """Fit every template to every agent.
 
@@ -169,6 +175,8 @@ def match(
     doubt : float64 array, shape (m,)
         Share of a night's variance that is the error of the centre: the same error on
         every night.
+    gains : bool
+        False leaves `gain` at 0: a null pool does not ask for kinds.
 
     Notes
     -----
@@ -189,10 +197,12 @@ def match(
     across = (np.matmul(weighted, serial) * weighted).sum(axis=2) / most**2
     variance = (mass + across) * (1.0 - doubt)[:, None] + total**2 * doubt[:, None]
     some = features > 0
-    square = parts.sum(axis=2)
+    square = parts @ np.ones(parts.shape[2])
     f = np.where(some, square / np.where(some, variance * features, 1.0), np.nan)
     score = np.where(some, normal_score(f, features, shapes.dof), -np.inf)
-    gain = np.where(some, _gain(y, count > 0, s, serial), 0.0)
+    gain = np.zeros(f.shape)
+    if gains:
+        gain = np.where(some, _gain(y, count > 0, s, serial), 0.0)
     return Matches(f, features, score, sums, parts, gain, mass)
 
 

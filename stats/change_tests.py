@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from stats.change_kinds import KindScores
 from stats.change_templates import (
@@ -15,6 +14,7 @@ from stats.change_templates import (
     normal_score,
     serial_matrix,
 )
+from stats.independence import log_apart
 from stats.masked_whitening import Whitened
 from stats.own import OwnBaseline
 from stats.tails import log_f_tail
@@ -31,12 +31,16 @@ _LEAST = 3
 _CLEAR = 3.0
 # Factors of the variance that compete with a break of correlation.
 _FACTORS = (2.0, 4.0, 8.0, 16.0)
-# Nights behind the null law of the correlation statistic, and their seed.
-_DRAWS, _SEED = 512, 0
 
 
 def score_block(
-    own: OwnBaseline, rows: Ints, white: Whitened, seen: Bools, shapes: Templates
+    own: OwnBaseline,
+    rows: Ints,
+    white: Whitened,
+    seen: Bools,
+    shapes: Templates,
+    *,
+    gains: bool,
 ) -> tuple[KindScores, ...]:
     """Score the kinds that show in values: all of TESTED but silence.
 
@@ -48,6 +52,8 @@ def score_block(
         Of the last D nights as of the night of the test.
     seen : bool array, shape (m, D, d)
     shapes : Templates
+    gains : bool
+        Whether the gains of steps and ramps are asked for.
 
     Notes
     -----
@@ -60,7 +66,7 @@ def score_block(
     v = np.where(own.usable[team], own.uncertainty[rows], np.nan)
     doubt = np.where(np.isfinite(v), v / (1.0 + v), 0.0).sum(axis=1)
     doubt /= np.maximum(np.isfinite(v).sum(axis=1), 1)
-    found = match(white.rows, seen, shapes, serial, doubt)
+    found = match(white.rows, seen, shapes, serial, doubt, gains=gains)
     steps, ramps = slice(0, shapes.steps), slice(shapes.steps, None)
     shift = _best(found, shapes, steps, own.dof[rows])
     drift = _best(found, shapes, ramps, own.dof[rows])
@@ -68,10 +74,9 @@ def score_block(
     near = slice(-shapes.steps, None)
     left, kept, here = left[:, near], kept[:, near], seen[:, near]
     tail = shapes.tail
-    root, mean, sd = _team_laws(own.correlation[teams], own.usable[teams], tail)
-    z = np.where(here, np.matmul(left, root[local]), 0.0)
+    z = np.where(here, np.matmul(left, own.root[team]), 0.0)
     scatter = _scatter(left, z, here, kept, tail)
-    law = mean[local], sd[local]
+    law = own.apart[team, 0], own.apart[team, 1]
     log_det = white.log_determinant[:, near]
     broken = _broken(law, left, z, here, kept, log_det, tail)
     return shift, scatter, broken, drift
@@ -123,7 +128,7 @@ def _scatter(
 ) -> KindScores:
     """Larger scatter in all features or in one, over the last 3 … W nights."""
     p = seen.sum(axis=2)
-    d2 = (left**2).sum(axis=2)
+    d2 = np.einsum("mtd,mtd->mt", left, left)
     scale = tail / (tail - 2.0)
     whole = normal_score(d2 / np.maximum(p, 1) * scale, p, tail)
     total, length = _suffix(np.where(kept, whole, 0.0), kept)
@@ -175,7 +180,9 @@ def _broken(
     """Features that go apart: nights as if independent, over the last 3 … W nights."""
     p = seen.sum(axis=2)
     good = kept & (p >= 2)
-    ratio = np.where(good, _apart((left**2).sum(axis=2), z, p, log_det, tail), 0.0)
+    ratio = np.where(
+        good, log_apart(np.einsum("mtd,mtd->mt", left, left), z, p, log_det, tail), 0.0
+    )
     mean, sd = (value[:, None] for value in law)
     good &= sd > 0
     score = np.where(good, (ratio - mean) / np.where(sd > 0, sd, 1.0), 0.0)
@@ -187,42 +194,3 @@ def _broken(
     size = (score * recent).sum(axis=1) / nights
     gained = 2.0 * ratio.sum(axis=1)
     return KindScores(log_normal_tail(best), size, length, parts, gained)
-
-
-def _apart(
-    d2: Floats, z: Floats, p: NDArray[np.generic], log_det: Floats, tail: float
-) -> Floats:
-    """Log of p independent t densities over one multivariate t density with R.
-
-    Both with unit variances and `tail` degrees of freedom.  A night that is larger in
-    all features alike speaks against independence: inflation does not pass for a break.
-    """
-    free = tail - 2.0
-    count = np.asarray(p, np.float64)
-    half, one = special.gammaln(tail / 2.0), special.gammaln((tail + 1.0) / 2.0)
-    const = count * (one - half) - special.gammaln((tail + count) / 2.0) + half
-    joint = (tail + count) / 2.0 * np.log1p(d2 / free)
-    single = (tail + 1.0) / 2.0 * np.log1p(z**2 / free).sum(axis=-1)
-    found: Floats = const + log_det / 2.0 + joint - single
-    return found
-
-
-def _team_laws(
-    correlation: Floats, usable: Bools, tail: float
-) -> tuple[Floats, Floats, Floats]:
-    """Root of R, and mean and sd of the correlation statistic if nothing changed.
-
-    Over fixed pseudo-random nights, the same for every team.
-    """
-    d = correlation.shape[1]
-    values, vectors = np.linalg.eigh(correlation)
-    root = np.einsum("gij,gj,gkj->gik", vectors, np.sqrt(values), vectors)
-    rng = np.random.default_rng(_SEED)
-    y = rng.standard_normal((_DRAWS, d))
-    y *= np.sqrt((tail - 2.0) / rng.chisquare(tail, (_DRAWS, 1)))
-    d2 = usable @ (y**2).T
-    z = np.matmul(y, root) * usable[:, None]
-    p = np.broadcast_to(usable.sum(axis=1)[:, None], d2.shape)
-    found = _apart(d2, z, p, np.log(values).sum(axis=1)[:, None], tail)
-    sd = np.where(usable.sum(axis=1) > 1, found.std(axis=1), 0.0)
-    return root, found.mean(axis=1), np.where(sd > 1e-9, sd, 0.0)

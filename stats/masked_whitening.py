@@ -63,6 +63,8 @@ def whiten_rows(
     Source: symmetric root as Garthwaite, Koch, Australian and New Zealand J.
     Statistics 58 (2016).  Naive twin: tests/stats/test_own.py.
     """
+    used, groups = np.unique(groups, return_inverse=True)
+    correlation, usable = correlation[used], usable[used]
     values, vectors = np.linalg.eigh(correlation)
     root = np.einsum("gij,gj,gkj->gik", vectors, np.sqrt(values), vectors)
     inverse = np.einsum("gij,gj,gkj->gik", vectors, 1.0 / np.sqrt(values), vectors)

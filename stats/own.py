@@ -48,6 +48,10 @@ class OwnBaseline:
         The same per feature.
     correlation : float64 array, shape (g, d, d)
         Of a team's agents about their own centres; identity for unusable features.
+    root : float64 array, shape (g, d, d)
+        Its symmetric root.
+    apart : float64 array, shape (g, 2)
+        Mean and sd of `stats.independence.log_apart` on usual nights.
     usable, constant : bool arrays, shape (g, d)
         Features that are measured in sd; features that no agent of the team varies in.
     floors : float64 array, shape (d,)
@@ -70,6 +74,8 @@ class OwnBaseline:
     nights: Ints
     nights_seen: Ints
     correlation: Floats
+    root: Floats
+    apart: Floats
     usable: Bools
     constant: Bools
     floors: Floats
@@ -234,6 +240,8 @@ def _empty(
         nights=here[:, :fit].sum(axis=1),
         nights_seen=np.zeros((a, d), dtype=np.int64),
         correlation=np.broadcast_to(np.eye(d), (g, d, d)).copy(),
+        root=np.broadcast_to(np.eye(d), (g, d, d)).copy(),
+        apart=np.zeros((g, 2)),
         usable=np.zeros((g, d), dtype=bool),
         constant=np.zeros((g, d), dtype=bool),
         floors=floor,

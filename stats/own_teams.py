@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stats.distance import condition
+from stats.independence import TAIL, apart_law
 from stats.masked_whitening import whiten_rows
 from stats.own_fit import (
     mean_variance,
@@ -30,6 +31,8 @@ AGENT_FIELDS = ("centre", "scale", "uncertainty", "dof", "nights_seen")
 TEAM_FIELDS = (
     "location",
     "correlation",
+    "root",
+    "apart",
     "usable",
     "constant",
     "share",
@@ -105,6 +108,7 @@ def _own(
     scale = np.sqrt(variance)
     z = gap / scale[:, None]
     correlation, least = _correlation(z, starts, agents, usable)
+    root, log_det = _root(correlation)
     white = whiten_rows(z, group, correlation, usable)
     known = np.where(white.features[..., None] > 0, white.rows, np.nan)
     share, decay = serial_correlation(known, starts, size / agents)
@@ -116,6 +120,8 @@ def _own(
         "dof": dof,
         "nights_seen": n.astype(np.int64),
         "correlation": correlation,
+        "root": root,
+        "apart": apart_law(root, usable, log_det, TAIL),
         "usable": usable,
         "constant": constant,
         "share": share,
@@ -143,3 +149,10 @@ def _correlation(
     shrunk = np.where(both, shrunk, 0.0) + np.eye(d) * ~usable[:, None, :]
     fixed = condition(shrunk, np.zeros(d), dof=np.maximum(least, 1.0))
     return correlation_scale(fixed.covariance)[1], least
+
+
+def _root(correlation: Floats) -> tuple[Floats, Floats]:
+    """R^(1/2) and log |R|."""
+    values, vectors = np.linalg.eigh(correlation)
+    root = np.einsum("gij,gj,gkj->gik", vectors, np.sqrt(values), vectors)
+    return root, np.log(values).sum(axis=1)
