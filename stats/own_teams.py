@@ -112,7 +112,6 @@ def _own(
     white = whiten_rows(z, group, correlation, usable)
     known = np.where(white.features[..., None] > 0, white.rows, np.nan)
     share, decay = serial_correlation(known, starts, size / agents)
-    taking_part = np.maximum(usable.sum(axis=1), 1)
     return {
         "centre": centre,
         "scale": scale,
@@ -126,7 +125,7 @@ def _own(
         "constant": constant,
         "share": share,
         "decay": decay,
-        "tested": (least >= DOF_PER_FEATURE * taking_part) & usable.any(axis=1),
+        "tested": (least >= DOF_PER_FEATURE * usable.sum(axis=1)) & usable.any(axis=1),
     }
 
 

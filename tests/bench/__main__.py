@@ -30,6 +30,7 @@ PEERS = {
     "peers": ("duckdb", "polars", "flox", "scikit-learn"),
     "online": ("river",),
     "crosscorr": ("faiss-cpu",),
+    "anomalies": ("pyod", "scikit-learn"),
 }
 
 
