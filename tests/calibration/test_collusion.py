@@ -7,7 +7,7 @@ from stats.collusion import find_cliques
 
 pytestmark = pytest.mark.slow
 
-RUNS = 400
+RUNS = 200
 
 
 def independent(rng, n, steps, features, memory):
@@ -45,7 +45,7 @@ def test_independent_agents_form_a_clique_in_at_most_a_share_q_of_runs(
 @pytest.mark.parametrize("size", [5, 10, 20])
 def test_planted_cliques_are_found_with_their_members(size, record):
     recall, precision = [], []
-    for seed in range(40):
+    for seed in range(20):
         rng = np.random.default_rng(seed)
         x = independent(rng, 2_000, 28, 8, 0.6)
         who = rng.choice(2_000, size, replace=False)
