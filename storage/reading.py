@@ -15,7 +15,7 @@ from storage.layout import ARRAYS, CHUNK_N
 from storage.records import ShardData, ShardRow
 from storage.schema import Schema, content_hash
 
-__all__ = ["chunk_count", "read_rows", "read_shard"]
+__all__ = ["chunk_count", "read_rows", "read_shard", "read_teams"]
 
 
 def _damaged(row: ShardRow, what: str, found: object, expected: object) -> Corrupt:
@@ -95,6 +95,37 @@ async def read_rows(
     data = ShardData(values, counts, agents, entities, team, names, times)
     _check_shapes(row, schema, data, stop - start)
     return data
+
+
+def read_teams(
+    store: Store, row: ShardRow
+) -> tuple[NDArray[np.int32], NDArray[np.str_]]:
+    """Read which team each agent of a shard belongs to, and nothing else of it.
+
+    Returns
+    -------
+    codes : int32 array, shape (agents,)
+        Agents lie sorted by the name of their team.
+    names : str array
+        Names of the teams, in the order of the codes.
+
+    Raises
+    ------
+    NotFound, Corrupt
+        As `read_rows`.
+    """
+
+    async def work() -> tuple[NDArray[Any], NDArray[Any]]:
+        opened = await _open(store, row)
+        codes, names = await asyncio.gather(
+            opened["team"].read(), opened["team_name"].read()
+        )
+        return codes, names
+
+    codes, names = run(work())
+    if len(codes) != row.agents:
+        raise _damaged(row, "number of team codes", len(codes), row.agents)
+    return codes, names
 
 
 def _check_shapes(row: ShardRow, schema: Schema, data: ShardData, agents: int) -> None:
