@@ -30,7 +30,7 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 
-WINDOW, MOST_DRIFT = 7, 14
+WINDOW, LEAST_WINDOW = 7, 3
 # Codes of `ChangeScores.reason`.
 REASONS = ("tested", "team too small to fit", "not seen in the window")
 
@@ -127,7 +127,7 @@ class ChangeScores:
         return ChangeScores(at=nights[0], **joined)
 
 
-def plan_nights(total: int, *, window: int = WINDOW) -> NightPlan:
+def plan_nights(total: int, *, window: int = WINDOW, nulls: int = 2) -> NightPlan:
     """Choose fit nights, null nights and windows for a series of `total` nights.
 
     Parameters
@@ -135,25 +135,28 @@ def plan_nights(total: int, *, window: int = WINDOW) -> NightPlan:
     total : int
         Tonight is the last.
     window : int
-        Longest step, in nights.
+        Longest step, in nights, where there are enough.
+    nulls : int
+        Nights wanted to calibrate on; few agents need more of them.
 
     Notes
     -----
-    The older half of the nights before tonight is the reference.  Ramps are up to
-    twice as long as steps where a null window of that length fits between the
-    reference and tonight's window.
+    The older half of the nights before tonight is the reference.  Windows are as long
+    as leaves `nulls` nights between the reference and tonight's window: ramps up to
+    twice `window`, at least 3 nights.
     """
     fit = (total - 1) // 2
-    drift = int(np.clip((total - fit - 1) // 2, window, 2 * window))
-    nulls = tuple(range(fit + drift - 1, total - drift))
-    return NightPlan(fit, total - 1, nulls, window, drift)
+    longest = (total - fit + 1 - nulls) // 2
+    drift = int(np.clip(longest, LEAST_WINDOW, 2 * window))
+    free = tuple(range(fit + drift - 1, total - drift))
+    return NightPlan(fit, total - 1, free, min(window, drift), drift)
 
 
 def change_scores(
     own: OwnBaseline,
     *,
     at: int | None = None,
-    window: int = WINDOW,
+    window: int | None = None,
     drift: int | None = None,
 ) -> ChangeScores:
     """Score every agent for every kind of change, from nights up to `at` only.
@@ -163,11 +166,11 @@ def change_scores(
     own : OwnBaseline
     at : int, optional
         Night of the test, after the fit; the last one by default.
-    window : int
+    window : int, optional
         Longest step; scatter and correlation are looked at over as many nights.
     drift : int, optional
-        Longest ramp; by default that of `plan_nights`.  Give the same windows here and
-        to `change_null`.
+        Longest ramp.  Both by default as in `plan_nights`; give the same here and to
+        `change_null`.
 
     Returns
     -------
@@ -185,8 +188,7 @@ def change_scores(
     """
     total = own.residual.shape[1]
     night = total - 1 if at is None else at
-    longest = plan_nights(total, window=window).drift if drift is None else drift
-    shapes = _shapes(own, night, window, longest)
+    shapes = _shapes(own, night, *_lengths(total, window, drift))
     a, _, d = own.residual.shape
     k = len(TESTED)
     out = ChangeScores(
@@ -216,7 +218,7 @@ def change_null(
     own: OwnBaseline,
     nights: Iterable[int],
     *,
-    window: int = WINDOW,
+    window: int | None = None,
     drift: int | None = None,
 ) -> TailCounts:
     """Collect what the same scores were as of earlier nights: one pool per kind.
@@ -234,13 +236,11 @@ def change_null(
     TailCounts
         Pool i is kind i of `TESTED`; merges over sites.
     """
-    longest = drift
-    if longest is None:
-        longest = plan_nights(own.residual.shape[1], window=window).drift
+    lengths = _lengths(own.residual.shape[1], window, drift)
     k = len(TESTED)
     null = TailCounts.from_block([], [], k)
     for night in nights:
-        shapes = _shapes(own, night, window, longest)
+        shapes = _shapes(own, night, *lengths)
         for rows in own.blocks():
             found = [
                 kind.log_p for kind in _block(own, rows, night, shapes, gains=False)
@@ -248,6 +248,12 @@ def change_null(
             pools = np.repeat(np.arange(k), len(rows))
             null = null.merge(TailCounts.from_block(np.concatenate(found), pools, k))
     return null
+
+
+def _lengths(total: int, window: int | None, drift: int | None) -> tuple[int, int]:
+    plan = plan_nights(total, window=WINDOW if window is None else window)
+    step = plan.window if window is None else window
+    return step, max(plan.drift, step) if drift is None else drift
 
 
 def _shapes(own: OwnBaseline, at: int, window: int, drift: int) -> Templates:

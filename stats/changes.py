@@ -46,6 +46,7 @@ CONSTANT = "constant feature moved"
 # Codes of `Changes.kind`.
 CHANGE_KINDS = (*TESTED, CONSTANT)
 _MOVED = len(TESTED)
+_SILENCE = TESTED.index("silence")
 # Kinds that share most of their evidence.
 _RIVALS = (
     (TESTED.index("mean shift"), TESTED.index("slow drift")),
@@ -131,11 +132,12 @@ def find_changes(
 
     Notes
     -----
-    Per kind, p comes from the null pool (`tail_p`); per agent, Simes over its kinds is
-    one test; over agents, Benjamini-Hochberg.  A moved constant feature has no scale
-    and no p: it is found by itself, outside the family.  The kind of a found agent is
-    the one with the smallest calibrated p; of two that share most of their evidence,
-    step and ramp, inflation and break, the one that gains more likelihood.
+    Per kind, p comes from the null pool (`tail_p`), for silence never below its
+    law; per agent, Simes over its kinds is one test; over agents, Benjamini-
+    Hochberg. A moved constant feature has no scale and no p: it is found by itself,
+    outside the family. The kind of a found agent is the one with the smallest
+    calibrated p; of two that share most of their evidence, step and ramp, inflation
+    and break, the one that gains more likelihood.
     """
     a, k = scores.log_p.shape
     if null.n_groups != k:
@@ -146,7 +148,10 @@ def find_changes(
     pools = np.tile(np.arange(k), a)
     flat, far = tail_p(null, scores.log_p.ravel(), pools)
     kind_p = flat.reshape(a, k)
-    p = simes(flat, np.repeat(np.arange(a), k), a)
+    # Runs of absence take few values: a tail fitted to them has next to no spread.
+    law = np.exp(scores.log_p[:, _SILENCE])
+    kind_p[:, _SILENCE] = np.maximum(kind_p[:, _SILENCE], law)
+    p = simes(kind_p.ravel(), np.repeat(np.arange(a), k), a)
     moved = scores.constant_moved.any(axis=1)
     found = control_false_discovery(p, q, method) | moved
     kind = np.where(found, _kind(scores.gain, kind_p), -1)

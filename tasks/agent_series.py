@@ -1,6 +1,6 @@
 """Agents over the nights of a window: what each did beside its own team.
 
-The unit is an agent in its team.  One part holds some teams of one site over all nights,
+The unit is an agent in its team.  A part holds some teams of one site over all nights,
 because whatever compares an agent with its own past needs the whole past at once.
 """
 

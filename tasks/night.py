@@ -14,6 +14,7 @@ from stats.shard_moments import ShardMoments
 from stats.summary import NotEnoughData
 from storage.schema import Schema, ShardRow
 from storage.store import BehaviorStore
+from tasks.agent_changes import AgentChanges, study_agents
 from tasks.baselines import Baselines, compute_baselines
 from tasks.reconcile import NightView
 from tasks.schema_scale import schema_origins
@@ -31,12 +32,16 @@ __all__ = ["Night", "Scores", "build_night", "compute_scores", "result_digest"]
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Findings of one night; `agents` is None while there are too few nights."""
+    """Findings of one night; None where there are too few nights.
+
+    `agents` compares with the own team tonight, `changes` with the own past.
+    """
 
     teams: GroupFamily
     sites: GroupFamily
     agents: AgentFamily | None
     reference: AgentReference | None
+    changes: AgentChanges | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +172,13 @@ def compute_scores(
             client=client,
             rows_per_block=rows_per_block,
         )
+    changes = study_agents(
+        store, night.view, night.records, night.baselines, q=q, client=client
+    )
     return Scores(
         score_groups(night.baselines.team, q=q),
         score_groups(night.baselines.site, q=q),
         agents,
         reference,
+        changes,
     )

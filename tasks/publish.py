@@ -17,6 +17,7 @@ from storage.store import BehaviorStore
 from tasks.baseline_dataset import agent_dataset, baseline_dataset
 from tasks.night import Night, Scores
 from tasks.reconcile import NightView
+from tasks.score_dataset import change_dataset, correlation_dataset, score_dataset
 
 __all__ = [
     "Published",
@@ -102,6 +103,14 @@ def publish(
         The snapshot that holds the results.
     """
     root = f"runs/{record.night}/r{record.revision}"
+    datasets = {
+        "baselines": baseline_dataset(night),
+        "agents": agent_dataset(night),
+        "scores": score_dataset(night, scores),
+    }
+    if scores.changes is not None:
+        datasets["changes"] = change_dataset(night, scores.changes)
+        datasets["correlations"] = correlation_dataset(night, scores.changes)
     attributes = {
         "run": record.run,
         "identity": record.identity,
@@ -110,20 +119,17 @@ def publish(
         "ledger_digest": night.view.ledger_digest,
         "summary": record.summary,
         "extra": record.extra,
+        "datasets": sorted([*datasets, "views"]),
     }
-    groups, agents = baseline_dataset(night), agent_dataset(night)
     return write_results(
         store,
         {
-            f"{root}/baselines": _arrays(groups),
-            f"{root}/agents": _arrays(agents),
-            f"{root}/scores": _score_arrays(night, scores),
             f"{root}/views": _view_arrays(night),
+            **{f"{root}/{name}": _arrays(found) for name, found in datasets.items()},
         },
         attributes={
             root: attributes,
-            f"{root}/baselines": _plain(groups),
-            f"{root}/agents": _plain(agents),
+            **{f"{root}/{name}": _plain(found) for name, found in datasets.items()},
         },
         message=f"night {record.night} revision {record.revision}",
         metadata={
@@ -162,30 +168,6 @@ def _plain(dataset: xr.Dataset) -> dict[str, Any]:
     """Attributes of a dataset, and which of its arrays are coordinates (CF)."""
     named = sorted(str(name) for name in dataset.coords if name not in dataset.dims)
     return {**dataset.attrs, "coordinates": " ".join(named)}
-
-
-def _score_arrays(night: Night, scores: Scores) -> Arrays:
-    out: Arrays = {"feature": (("feature",), np.array(night.schema.names), {})}
-    for name, family in (("team", scores.teams), ("site", scores.sites)):
-        out[name] = ((name,), np.array(family.labels), {})
-        out[f"{name}_p"] = ((name,), family.p, {})
-        out[f"{name}_q"] = ((name,), family.q, {})
-        out[f"{name}_found"] = ((name,), family.found, {})
-    agents = scores.agents
-    if agents is not None:
-        s = agents.scores
-        out["agent"] = (("agent",), s.agents, {})
-        out["agent_team"] = (("agent",), s.teams, {})
-        out["agent_entity"] = (("agent",), s.entities, {})
-        out["agent_n"] = (("agent",), s.n, {})
-        out["agent_distance"] = (("agent",), s.d2, {"what": "squared Mahalanobis"})
-        out["agent_p"] = (("agent",), agents.p, {})
-        out["agent_contribution"] = (("agent", "feature"), s.contributions, {})
-        out["entity"] = (("entity",), agents.entities, {})
-        out["entity_p"] = (("entity",), agents.entity_p, {})
-        out["entity_q"] = (("entity",), agents.entity_q, {"level": agents.level})
-        out["entity_found"] = (("entity",), agents.found, {})
-    return out
 
 
 def _view_arrays(night: Night) -> Arrays:

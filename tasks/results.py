@@ -7,12 +7,11 @@ from typing import Any
 import xarray as xr
 
 from storage.errors import NotFound
+from storage.results import read_attributes
 from storage.store import BehaviorStore
 from tasks.publish import revisions
 
 __all__ = ["open_results"]
-
-GROUPS = ("baselines", "agents", "scores", "views")
 
 
 def open_results(
@@ -32,7 +31,9 @@ def open_results(
     -------
     dict of str to xarray.Dataset
         ``baselines`` of teams, sites and all, ``agents`` with their own baselines,
-        ``scores`` and ``views``; lazy, from the snapshot that the revision tagged.
+        ``scores`` of tonight, ``views``, and where the window was long enough
+        ``changes`` of agents and ``correlations`` of groups; lazy, from the snapshot
+        that the revision tagged.
         Attributes carry night, revision, run and result digest.
 
     Raises
@@ -57,8 +58,9 @@ def open_results(
         "result_digest": record.result_digest,
     }
     out = {}
-    for name in GROUPS:
-        group = f"runs/{night}/r{wanted}/{name}"
+    root = f"runs/{night}/r{wanted}"
+    for name in read_attributes(pinned, root)["datasets"]:
+        group = f"{root}/{name}"
         opened = xr.open_zarr(pinned.reader, group=group, consolidated=False)
         opened.attrs.pop("arrays", None)
         out[name] = opened.assign_attrs(about)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -12,17 +11,15 @@ from stats.intervals import worst_case_mean
 from storage.schema import Schema
 from tasks.night import Night, Scores
 from tasks.reconcile import NightView, SiteView
-from tasks.report.attempt import collect_or_error
 from tasks.report.collect_agents import agent_rows, agent_summary
 from tasks.report.collect_groups import (
     Basis,
-    baseline_rows,
-    correlations,
     estimate,
     feature_labels,
     group_rows,
     number,
 )
+from tasks.report.collect_optional import collect_optional
 from tasks.report.night_report import NightReport
 from tasks.report.rows import (
     Change,
@@ -119,25 +116,8 @@ def collect_report(night: Night, scores: Scores, facts: RunFacts) -> NightReport
         quality=tuple(_quality(night, site, facts) for site in view.sites),
         verdicts=facts.verdicts,
         provenance=_provenance(night, facts),
-        **_optional(night, labels),
+        **collect_optional(night, scores, labels),
     )
-
-
-def _optional(night: Night, labels: tuple[FeatureLabel, ...]) -> dict[str, Any]:
-    """Collect the sections that may fail: their fields, and why one is missing."""
-    lead = night.schema.names.index(night.schema.lead)
-    (pairs, within_between), together_errors = collect_or_error(
-        "together", lambda: correlations(night, lead), ((), ())
-    )
-    baselines, baseline_errors = collect_or_error(
-        "baselines", lambda: baseline_rows(night, labels), ()
-    )
-    return {
-        "pairs": pairs,
-        "within_between": within_between,
-        "baselines": baselines,
-        "errors": (*together_errors, *baseline_errors),
-    }
 
 
 def _arrival(view: NightView, site: SiteView) -> SiteArrival:

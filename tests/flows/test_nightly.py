@@ -49,7 +49,15 @@ def test_a_night_with_a_silent_site_is_published_and_says_so(home):
         "teams.parquet",
         "agents.parquet",
         "baselines.parquet",
+        "changes.parquet",
+        "drift.parquet",
+        "quantiles.parquet",
+        "season.parquet",
     }
+    assert shown["errors"] == []
+    assert shown["change_summary"]["tested"] > 200
+    assert shown["correlation_map"]["level"] == "team"
+    assert {row["level"] for row in shown["drift"]} >= {"all", "site", "team"}
     store = BehaviorStore.open(str(home / "store"))
     assert f"nightly-{LAST.replace('-', '')}-r1" in store.tags()
     assert (home / "reports" / "index.html").read_text().count(LAST) > 0

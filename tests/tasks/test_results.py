@@ -13,6 +13,7 @@ from tasks.baseline_dataset import agent_dataset, baseline_dataset
 from tasks.drift import level_drift
 from tasks.publish import Published, publish
 from tasks.results import open_results
+from tasks.score_dataset import change_dataset, correlation_dataset, score_dataset
 from tests.homes import LAST, MISSING_SITE, SITES, build_home, nights, shard
 from tests.nights import compute
 from tests.repository import ROOT, fenced_blocks
@@ -25,7 +26,7 @@ def computed(tmp_path_factory):
     store = BehaviorStore.open(str(home / "store"), mode="a")
     record = Published(LAST, 1, "run", "identity", store.snapshot, night.digest, {}, {})
     publish(store, night, scores, record)
-    return BehaviorStore.open(str(home / "store")), night, shards()
+    return BehaviorStore.open(str(home / "store")), night, shards(), scores
 
 
 def shards():
@@ -34,7 +35,7 @@ def shards():
 
 
 def test_every_level_has_the_baseline_of_its_rows(computed):
-    _, night, frames = computed
+    _, night, frames, _ = computed
     found = baseline_dataset(night).set_index(group="group")
     assert found["level"].values.tolist() == ["all"] + ["site"] * 3 + ["team"] * 12
     assert found["parent"].sel(group="west/team-1") == "west"
@@ -73,7 +74,7 @@ def test_every_level_has_the_baseline_of_its_rows(computed):
 
 
 def test_an_agent_has_its_own_baseline_and_its_team(computed):
-    _, night, frames = computed
+    _, night, frames, _ = computed
     found = agent_dataset(night)
     assert found.sizes == {"agent": 240, "feature": 3}
     name = "west-007"
@@ -94,12 +95,17 @@ def test_an_agent_has_its_own_baseline_and_its_team(computed):
 
 
 def test_published_datasets_come_back_with_every_coordinate(computed):
-    store, night, _ = computed
+    store, night, _, scores = computed
     found = open_results(store, LAST)
-    assert sorted(found) == ["agents", "baselines", "scores", "views"]
+    assert sorted(found) == [
+        "agents", "baselines", "changes", "correlations", "scores", "views",
+    ]  # fmt: skip
     for name, expected in (
         ("baselines", baseline_dataset(night)),
         ("agents", agent_dataset(night)),
+        ("scores", score_dataset(night, scores)),
+        ("changes", change_dataset(night, scores.changes)),
+        ("correlations", correlation_dataset(night, scores.changes)),
     ):
         back = found[name].load()
         assert sorted(back.coords) == sorted(expected.coords)
@@ -118,7 +124,7 @@ def test_published_datasets_come_back_with_every_coordinate(computed):
 
 
 def test_plain_xarray_opens_the_same_group(computed):
-    store, _, _ = computed
+    store, _, _, _ = computed
     session = store.at(f"nightly-{LAST.replace('-', '')}-r1").reader
     plain = xr.open_zarr(session, group=f"runs/{LAST}/r1/baselines", consolidated=False)
     ours = open_results(store, LAST)["baselines"]
@@ -128,7 +134,7 @@ def test_plain_xarray_opens_the_same_group(computed):
 
 
 def test_the_documented_snippets_read_it(computed):
-    store, _, _ = computed
+    store, _, _, _ = computed
     home = str(store.url).removesuffix("/store")
     text = (ROOT / "docs/how-to/read-results.md").read_text("utf-8")
     names: dict = {}
@@ -140,7 +146,7 @@ def test_the_documented_snippets_read_it(computed):
 
 
 def test_drift_and_season_are_there_and_a_silent_site_is_not_tested(computed):
-    _, night, _ = computed
+    _, night, _, _ = computed
     found = baseline_dataset(night).set_index(group="group")
     assert np.isfinite(found["season_p"].sel(group="west")).all()
     assert np.isnan(found["drift_tonight_log_p"].sel(group=MISSING_SITE))
@@ -157,7 +163,7 @@ def test_drift_and_season_are_there_and_a_silent_site_is_not_tested(computed):
 def test_the_digest_covers_the_counts_per_bin(computed):
     from tasks.night import result_digest
 
-    _, night, _ = computed
+    _, night, _, _ = computed
     level = night.baselines.levels["all"]
     assert level.bins is not None
     changed = dataclasses.replace(level, bins=level.bins.merge(level.bins))
