@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from stats.calibration import TailCounts
 from stats.change_kinds import TESTED, KindScores
+from stats.change_plan import WINDOW, NightPlan, plan_nights
 from stats.change_presence import moved_constants, silence
 from stats.change_templates import Templates, templates
 from stats.change_tests import score_block
@@ -30,33 +31,8 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 
-WINDOW, LEAST_WINDOW = 7, 3
 # Codes of `ChangeScores.reason`.
 REASONS = ("tested", "team too small to fit", "not seen in the window")
-
-
-@dataclass(frozen=True, slots=True)
-class NightPlan:
-    """Which nights fit, calibrate and are tested.
-
-    Attributes
-    ----------
-    fit : int
-        The oldest nights.
-    at : int
-        Tonight.
-    nulls : tuple of int
-        Nights to calibrate on: their windows hold neither fit nights nor any night
-        of tonight's window.  Empty when there are too few nights.
-    window, drift : int
-        Longest step and longest ramp that are looked for.
-    """
-
-    fit: int
-    at: int
-    nulls: tuple[int, ...]
-    window: int
-    drift: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,31 +101,6 @@ class ChangeScores:
         names = [n for n in ChangeScores.__dataclass_fields__ if n != "at"]
         joined = {n: np.concatenate([getattr(p, n) for p in many]) for n in names}
         return ChangeScores(at=nights[0], **joined)
-
-
-def plan_nights(total: int, *, window: int = WINDOW, nulls: int = 2) -> NightPlan:
-    """Choose fit nights, null nights and windows for a series of `total` nights.
-
-    Parameters
-    ----------
-    total : int
-        Tonight is the last.
-    window : int
-        Longest step, in nights, where there are enough.
-    nulls : int
-        Nights wanted to calibrate on; few agents need more of them.
-
-    Notes
-    -----
-    The older half of the nights before tonight is the reference.  Windows are as long
-    as leaves `nulls` nights between the reference and tonight's window: ramps up to
-    twice `window`, at least 3 nights.
-    """
-    fit = (total - 1) // 2
-    longest = (total - fit + 1 - nulls) // 2
-    drift = int(np.clip(longest, LEAST_WINDOW, 2 * window))
-    free = tuple(range(fit + drift - 1, total - drift))
-    return NightPlan(fit, total - 1, free, min(window, drift), drift)
 
 
 def change_scores(

@@ -50,6 +50,7 @@ def test_a_night_with_a_silent_site_is_published_and_says_so(home):
         "agents.parquet",
         "baselines.parquet",
         "changes.parquet",
+        "cliques.parquet",
         "drift.parquet",
         "quantiles.parquet",
         "season.parquet",
