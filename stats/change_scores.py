@@ -14,7 +14,6 @@ from stats.change_plan import WINDOW, NightPlan, plan_nights
 from stats.change_presence import moved_constants, silence
 from stats.change_templates import Templates, templates
 from stats.change_tests import score_block
-from stats.independence import TAIL
 from stats.masked_whitening import whiten_rows
 from stats.own import OwnBaseline
 from stats.summary import Incompatible, InvalidInput
@@ -219,7 +218,7 @@ def _shapes(own: OwnBaseline, at: int, window: int, drift: int) -> Templates:
             "Give 1 <= window <= drift."
         )
     free = at - own.fit + 1
-    return templates(min(window, free), min(drift, free), TAIL)
+    return templates(min(window, free), min(drift, free))
 
 
 def _block(

@@ -42,18 +42,28 @@ class Templates:
         How many of them are steps.
     bounded : bool array, shape (k,)
         Whether single nights are pulled in before they are summed.
-    dof : float64 array, shape (k,)
-        Of the F law of a sum: heavy tails of single nights average out.
-    tail : float
-        Degrees of freedom of the multivariate t that one night is taken to follow.
+    effective : float64 array, shape (k,)
+        Nights that a sum is as good as: heavy tails of single nights average out.
     """
 
     weights: Floats
     lengths: Ints
     steps: int
     bounded: Bools
-    dof: Floats
-    tail: float
+    effective: Floats
+
+    def dof(self, tail: Floats) -> Floats:
+        """Degrees of freedom of the F law of each sum, shape (m, k).
+
+        Parameters
+        ----------
+        tail : float64 array, shape (m,)
+            Of the multivariate t that single nights follow; the excess kurtosis of a
+            sum falls with its effective nights.
+        """
+        least = np.where(self.bounded, _BOUNDED_DOF, 4.0)
+        found: Floats = least + (tail[:, None] - 4.0) * self.effective
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,8 +80,8 @@ class Matches:
         Normal score of `f`: equal scores are equally rare; -inf where f is NaN.
     sums : float64 array, shape (m, k, d)
         Weighted sums of whitened nights, as they are.
-    parts : float64 array, shape (m, k, d)
-        Squares of the sums that `f` is made of.
+    length : float64 array, shape (m, k)
+        Squared length of the sums as they are, in units of their variance.
     gain : float64 array, shape (m, k)
         Twice the log-likelihood gained by a change of that shape in normal nights that
         are correlated in time; 0 where f is NaN.
@@ -83,21 +93,18 @@ class Matches:
     features: Ints
     score: Floats
     sums: Floats
-    parts: Floats
+    length: Floats
     gain: Floats
     mass: Floats
 
 
-def templates(window: int, drift: int, tail: float) -> Templates:
+def templates(window: int, drift: int) -> Templates:
     """Steps of up to `window` nights, and ramps of up to `drift`.
 
     Parameters
     ----------
     window, drift : int
         drift >= window >= 1.
-    tail : float
-        Degrees of freedom (> 4) of the multivariate t that one night is taken to
-        follow; the excess kurtosis of a sum falls with its effective nights.
 
     Notes
     -----
@@ -115,11 +122,10 @@ def templates(window: int, drift: int, tail: float) -> Templates:
     lengths = np.array([*range(1, window + 1), *ramps], dtype=np.int64)
     bounded = lengths >= _BOUNDED_FROM
     effective = (weights**2).sum(axis=1) ** 2 / (weights**4).sum(axis=1)
-    dof = np.where(bounded, _BOUNDED_DOF, 4.0) + (tail - 4.0) * effective
-    return Templates(weights, lengths, window, bounded, dof, tail)
+    return Templates(weights, lengths, window, bounded, effective)
 
 
-def bounded_nights(y: Floats, p: NDArray[np.generic], tail: float) -> Floats:
+def bounded_nights(y: Floats, p: NDArray[np.generic], tail: Floats) -> Floats:
     """Nights no longer than 90 % of normal ones, at variance 1 per feature again.
 
     Parameters
@@ -128,19 +134,20 @@ def bounded_nights(y: Floats, p: NDArray[np.generic], tail: float) -> Floats:
         Whitened nights.
     p : integer array, shape (m, D)
         Features behind each.
-    tail : float
+    tail : float64 array, shape (m,)
         Degrees of freedom of the multivariate t whose variance is restored.
     """
     every = np.arange(y.shape[2] + 1)
     most = special.chdtri(np.maximum(every, 1), 1.0 - _BOUND)
-    share = most / (most + tail - 2.0)
-    low, high = every / 2.0 + 1.0, tail / 2.0
+    known, which = np.unique(tail, return_inverse=True)
+    share = most / (most + known[:, None] - 2.0)
+    low, high = every / 2.0 + 1.0, known[:, None] / 2.0
     inside = special.betainc(low, high - 1.0, share)
     beyond = 1.0 - special.betainc(np.maximum(low - 1.0, 0.5), high, share)
     variance = inside + most * beyond / np.maximum(every, 1)
     square = np.einsum("mtd,mtd->mt", y, y)
     limit = most[p]
-    pull = np.sqrt(limit / np.maximum(square, limit) / variance[p])
+    pull = np.sqrt(limit / np.maximum(square, limit) / variance[which[:, None], p])
     found: Floats = y * pull[..., None]
     return found
 
@@ -158,6 +165,7 @@ def match(
     shapes: Templates,
     serial: Floats,
     doubt: Floats,
+    tail: Floats,
     *,
     gains: bool = True,
 ) -> Matches:
@@ -175,6 +183,8 @@ def match(
     doubt : float64 array, shape (m,)
         Share of a night's variance that is the error of the centre: the same error on
         every night.
+    tail : float64 array, shape (m,)
+        Degrees of freedom of the multivariate t that single nights follow.
     gains : bool
         False leaves `gain` at 0: a null pool does not ask for kinds.
 
@@ -188,7 +198,7 @@ def match(
     there = np.matmul(support, seen.astype(np.float32)) > 0
     features = there.sum(axis=2)
     sums = np.matmul(s, y)
-    parts = np.matmul(s, bounded_nights(y, seen.sum(axis=2), shapes.tail))
+    parts = np.matmul(s, bounded_nights(y, seen.sum(axis=2), tail))
     parts = np.square(np.where(shapes.bounded[:, None], parts, sums))
     most = np.maximum(features, 1)
     mass = (count @ (s**2).T) / most
@@ -199,11 +209,13 @@ def match(
     some = features > 0
     square = parts @ np.ones(parts.shape[2])
     f = np.where(some, square / np.where(some, variance * features, 1.0), np.nan)
-    score = np.where(some, normal_score(f, features, shapes.dof), -np.inf)
+    score = np.where(some, normal_score(f, features, shapes.dof(tail)), -np.inf)
     gain = np.zeros(f.shape)
     if gains:
         gain = np.where(some, _gain(y, count > 0, s, serial), 0.0)
-    return Matches(f, features, score, sums, parts, gain, mass)
+    length = np.square(sums) @ np.ones(sums.shape[2])
+    length = np.where(some, length / np.where(some, variance, 1.0), 0.0)
+    return Matches(f, features, score, sums, length, gain, mass)
 
 
 def _gain(y: Floats, here: Bools, s: Floats, serial: Floats) -> Floats:

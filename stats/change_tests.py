@@ -66,19 +66,20 @@ def score_block(
     v = np.where(own.usable[team], own.uncertainty[rows], np.nan)
     doubt = np.where(np.isfinite(v), v / (1.0 + v), 0.0).sum(axis=1)
     doubt /= np.maximum(np.isfinite(v).sum(axis=1), 1)
-    found = match(white.rows, seen, shapes, serial, doubt, gains=gains)
+    tail = own.tail[team]
+    found = match(white.rows, seen, shapes, serial, doubt, tail, gains=gains)
+    law = 1.0 / (1.0 / shapes.dof(tail) + 1.0 / np.maximum(own.dof[rows], 1.0)[:, None])
     steps, ramps = slice(0, shapes.steps), slice(shapes.steps, None)
-    shift = _best(found, shapes, steps, own.dof[rows])
-    drift = _best(found, shapes, ramps, own.dof[rows])
+    shift = _best(found, shapes, steps, law)
+    drift = _best(found, shapes, ramps, law)
     left, kept = _without_best(white.rows, seen, found, shapes)
     near = slice(-shapes.steps, None)
     left, kept, here = left[:, near], kept[:, near], seen[:, near]
-    tail = shapes.tail
     z = np.where(here, np.matmul(left, own.root[team]), 0.0)
     scatter = _scatter(left, z, here, kept, tail)
-    law = own.apart[team, 0], own.apart[team, 1]
+    apart = own.apart[team, 0], own.apart[team, 1]
     log_det = white.log_determinant[:, near]
-    broken = _broken(law, left, z, here, kept, log_det, tail)
+    broken = _broken(apart, left, z, here, kept, log_det, tail)
     return shift, scatter, broken, drift
 
 
@@ -93,28 +94,27 @@ def _best(found: Matches, shapes: Templates, which: slice, dof: Floats) -> KindS
     at = score.argmax(axis=1) + (which.start or 0)
     pick = np.arange(m), at
     p = found.features[pick].astype(np.float64)
-    law = 1.0 / (1.0 / shapes.dof[at] + 1.0 / np.maximum(dof, 1.0))
-    log_p = log_f_tail(found.f[pick], p, law)
+    log_p = log_f_tail(found.f[pick], p, dof[pick])
+    gain = found.gain[:, which].max(axis=1)
+    # When it began and how large it is: bounded nights say less of that.
+    as_is = found.gain if gain.any() else found.length
+    at = as_is[:, which].argmax(axis=1) + (which.start or 0)
+    pick = np.arange(m), at
     mass = np.where(found.mass[pick] > 0, found.mass[pick], np.nan)
-    size = np.sqrt((found.sums[pick] ** 2).sum(axis=1)) / mass
-    return KindScores(
-        log_p,
-        size,
-        shapes.lengths[at],
-        found.parts[pick],
-        found.gain[:, which].max(axis=1),
-    )
+    square = found.sums[pick] ** 2
+    size = np.sqrt(square.sum(axis=1)) / mass
+    return KindScores(log_p, size, shapes.lengths[at], square, gain)
 
 
 def _without_best(
     y: Floats, seen: Bools, found: Matches, shapes: Templates
 ) -> tuple[Floats, Bools]:
     """Subtract the best template if it is clear; nights that it fits alone are out."""
-    at = found.score.argmax(axis=1)
+    at = found.length.argmax(axis=1)
     pick = np.arange(len(at)), at
     mass = np.where(found.mass[pick] > 0, found.mass[pick], 1.0)
     change = found.sums[pick] / mass[:, None]
-    clear = found.score[pick] > _CLEAR
+    clear = found.score.max(axis=1) > _CLEAR
     s = np.where(clear[:, None], shapes.weights[at], 0.0)
     rest = 1.0 - s**2 / mass[:, None]
     kept = seen.any(axis=2) & (rest > 0.05)
@@ -124,15 +124,16 @@ def _without_best(
 
 
 def _scatter(
-    left: Floats, z: Floats, seen: Bools, kept: Bools, tail: float
+    left: Floats, z: Floats, seen: Bools, kept: Bools, tail: Floats
 ) -> KindScores:
     """Larger scatter in all features or in one, over the last 3 … W nights."""
     p = seen.sum(axis=2)
     d2 = np.einsum("mtd,mtd->mt", left, left)
-    scale = tail / (tail - 2.0)
-    whole = normal_score(d2 / np.maximum(p, 1) * scale, p, tail)
+    dof = tail[:, None]
+    scale = dof / (dof - 2.0)
+    whole = normal_score(d2 / np.maximum(p, 1) * scale, p, dof)
     total, length = _suffix(np.where(kept, whole, 0.0), kept)
-    one = normal_score(z**2 * scale, np.ones(1), tail)
+    one = normal_score(z**2 * scale[..., None], np.ones(1), dof[..., None])
     each = kept[..., None] & seen
     single, lengths = _suffix(np.where(each, one, 0.0), each)
     d = z.shape[2]
@@ -148,12 +149,13 @@ def _scatter(
     return KindScores(log_p, size, length, parts, _inflated(d2, p, kept, tail))
 
 
-def _inflated(d2: Floats, p: Ints, kept: Bools, tail: float) -> Floats:
+def _inflated(d2: Floats, p: Ints, kept: Bools, tail: Floats) -> Floats:
     """Twice the log-likelihood gained by the best of some factors of the variance."""
-    free, found = tail - 2.0, np.full(len(d2), -np.inf)
+    found, dof = np.full(len(d2), -np.inf), tail[:, None]
+    free = dof - 2.0
     for factor in _FACTORS:
         gap = np.log1p(d2 / (factor * free)) - np.log1p(d2 / free)
-        gain = -p * np.log(factor) - (tail + p) * gap
+        gain = -p * np.log(factor) - (dof + p) * gap
         found = np.maximum(found, np.where(kept, gain, 0.0).sum(axis=1))
     return found
 
@@ -175,13 +177,15 @@ def _broken(
     seen: Bools,
     kept: Bools,
     log_det: Floats,
-    tail: float,
+    tail: Floats,
 ) -> KindScores:
     """Features that go apart: nights as if independent, over the last 3 … W nights."""
     p = seen.sum(axis=2)
     good = kept & (p >= 2)
     ratio = np.where(
-        good, log_apart(np.einsum("mtd,mtd->mt", left, left), z, p, log_det, tail), 0.0
+        good,
+        log_apart(np.einsum("mtd,mtd->mt", left, left), z, p, log_det, tail[:, None]),
+        0.0,
     )
     mean, sd = (value[:, None] for value in law)
     good &= sd > 0

@@ -50,6 +50,8 @@ class OwnBaseline:
         Of a team's agents about their own centres; identity for unusable features.
     root : float64 array, shape (g, d, d)
         Its symmetric root.
+    tail : float64 array, shape (g,)
+        Degrees of freedom of the multivariate t that nights follow.
     apart : float64 array, shape (g, 2)
         Mean and sd of `stats.independence.log_apart` on usual nights.
     usable, constant : bool arrays, shape (g, d)
@@ -75,6 +77,7 @@ class OwnBaseline:
     nights_seen: Ints
     correlation: Floats
     root: Floats
+    tail: Floats
     apart: Floats
     usable: Bools
     constant: Bools
@@ -241,6 +244,7 @@ def _empty(
         nights_seen=np.zeros((a, d), dtype=np.int64),
         correlation=np.broadcast_to(np.eye(d), (g, d, d)).copy(),
         root=np.broadcast_to(np.eye(d), (g, d, d)).copy(),
+        tail=np.full(g, 8.0),
         apart=np.zeros((g, 2)),
         usable=np.zeros((g, d), dtype=bool),
         constant=np.zeros((g, d), dtype=bool),

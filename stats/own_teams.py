@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stats.distance import condition
-from stats.independence import TAIL, apart_law
+from stats.independence import apart_law
 from stats.masked_whitening import whiten_rows
 from stats.own_fit import (
     mean_variance,
     serial_correlation,
     shrink_centres,
     shrink_scales,
+    tail_weight,
     team_location,
 )
 from stats.own_robust import outlying_nights
@@ -32,6 +33,7 @@ TEAM_FIELDS = (
     "location",
     "correlation",
     "root",
+    "tail",
     "apart",
     "usable",
     "constant",
@@ -103,30 +105,44 @@ def _own(
     weight = np.where(n > 1, n * np.maximum(1.0 - lost, 1e-3), 0.0)
     variance, _, dof = shrink_scales(scatter, weight, n, starts, group)
     variance = np.where(usable[group], variance, np.nan)
-    error = np.where(usable[group], variance * lost, 0.0)
-    centre, doubt = shrink_centres(mean, error, n, starts, group, robust=robust)
     scale = np.sqrt(variance)
     z = gap / scale[:, None]
     correlation, least = _correlation(z, starts, agents, usable)
-    root, log_det = _root(correlation)
-    white = whiten_rows(z, group, correlation, usable)
-    known = np.where(white.features[..., None] > 0, white.rows, np.nan)
-    share, decay = serial_correlation(known, starts, size / agents)
+    lost = lost.mean(axis=1, keepdims=True)
+    centre, doubt = _centres(
+        mean, scale, n, lost, correlation, usable, starts, group, robust=robust
+    )
     return {
         "centre": centre,
         "scale": scale,
-        "uncertainty": doubt / np.where(variance > 0, variance, np.nan),
+        "uncertainty": doubt,
         "dof": dof,
         "nights_seen": n.astype(np.int64),
         "correlation": correlation,
-        "root": root,
-        "apart": apart_law(root, usable, log_det, TAIL),
         "usable": usable,
         "constant": constant,
-        "share": share,
-        "decay": decay,
+        **_laws(z, group, correlation, usable, starts, size / agents),
         "tested": (least >= DOF_PER_FEATURE * usable.sum(axis=1)) & usable.any(axis=1),
     }
+
+
+def _laws(
+    z: Floats,
+    group: Ints,
+    correlation: Floats,
+    usable: Bools,
+    starts: Ints,
+    nights: Floats,
+) -> dict[str, NDArray[Any]]:
+    """Tails, memory and the law of the correlation statistic, from whitened nights."""
+    root, log_det = _root(correlation)
+    white = whiten_rows(z, group, correlation, usable)
+    length = np.einsum("mtd,mtd->mt", white.rows, white.rows)
+    tail = tail_weight(length, white.features, starts)
+    known = np.where(white.features[..., None] > 0, white.rows, np.nan)
+    share, decay = serial_correlation(known, starts, nights)
+    apart = apart_law(root, usable, log_det, tail)
+    return {"root": root, "tail": tail, "apart": apart, "share": share, "decay": decay}
 
 
 def _correlation(
@@ -155,3 +171,34 @@ def _root(correlation: Floats) -> tuple[Floats, Floats]:
     values, vectors = np.linalg.eigh(correlation)
     root = np.einsum("gij,gj,gkj->gik", vectors, np.sqrt(values), vectors)
     return root, np.log(values).sum(axis=1)
+
+
+def _centres(
+    mean: Floats,
+    scale: Floats,
+    n: Floats,
+    lost: Floats,
+    correlation: Floats,
+    usable: Bools,
+    starts: Ints,
+    group: Ints,
+    *,
+    robust: bool,
+) -> tuple[Floats, Floats]:
+    """Shrink centres along the team's eigenvectors; uncertainty in units of scale².
+
+    Along a weak direction nights hardly scatter: there an agent's own centre is known,
+    however little of it a single feature knows.
+    """
+    values, vectors = np.linalg.eigh(correlation)
+    takes = usable[group]
+    width = np.where(takes, scale, 1.0)
+    along = np.matmul(np.where(takes, mean / width, 0.0)[:, None], vectors[group])[:, 0]
+    fewest = np.where(takes, n, np.inf).min(axis=1)
+    nights = np.where(np.isfinite(fewest), fewest, 0.0)[:, None]
+    nights = np.broadcast_to(nights, n.shape)
+    error = values[group] * lost
+    found, doubt = shrink_centres(along, error, nights, starts, group, robust=robust)
+    back = np.matmul(vectors[group], found[..., None])[..., 0] * width
+    spread = np.matmul(vectors[group] ** 2, doubt[..., None])[..., 0]
+    return np.where(takes, back, mean), np.where(takes, spread, np.nan)
