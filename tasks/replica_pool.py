@@ -1,0 +1,235 @@
+"""Workers that are asked for replicas: chosen ones, each with a task of its own.
+
+Nothing here imports prefect, so Dask workers start fast and small.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+import uuid
+from asyncio import CancelledError
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from distributed import Client, Future, KilledWorker
+
+from stats.summary import Summary
+from tasks import replica_tasks
+from tasks.replica_tasks import Reply, Request, state_of
+
+__all__ = ["DaskPool", "Nothing", "ReplicaPool"]
+
+_TICK = 0.5  # seconds between two looks at which workers live
+_SMALL = 5.0  # seconds after which fetching is interrupted to look at its worker
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """A replica that gave no answer.
+
+    Attributes
+    ----------
+    cause : {"died", "late", "failed"}
+        Its worker is gone, has given nothing for too long, or raised an error.
+    error : Exception or None
+        What it raised.
+    """
+
+    cause: Literal["died", "late", "failed"]
+    error: BaseException | None = None
+
+
+class ReplicaPool(Protocol):
+    """Where replicas are asked; tests have one without Dask."""
+
+    def workers(self) -> Mapping[str, str]:
+        """Names of the workers that may be asked, and their addresses."""
+        ...
+
+    def ask(self, request: Request) -> None:
+        """Start a replica."""
+        ...
+
+    def wait(self) -> Sequence[tuple[Request, Reply | Nothing]]:
+        """Return what has come in, at least one."""
+        ...
+
+    def fetch(self, request: Request) -> bytes | None:
+        """Bring the state to the collector; None when its worker is gone or late."""
+        ...
+
+    def release(self, requests: Iterable[Request]) -> None:
+        """Forget replicas and their states."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    state: Future[Any]
+    reply: Future[Any]
+    since: float
+
+
+class DaskPool:
+    """Replicas on the workers of a Dask cluster.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    summarize : callable
+        Turns a block into a Summary, on a worker.
+    blocks : sequence
+    patience : float
+        Seconds without any answer after which a worker that was asked is late; it is
+        not asked again.
+
+    Notes
+    -----
+    Dask runs equal keys once and moves tasks to idle workers; so each replica has its
+    own key and may run on one worker only.  A task that is tied to a worker that died
+    would wait for ever, therefore the list of live workers is looked at.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        summarize: Callable[[Any], Summary],
+        blocks: Sequence[Any],
+        patience: float,
+    ) -> None:
+        self._client, self._summarize, self._blocks = client, summarize, blocks
+        self._patience = patience
+        self._token = uuid.uuid4().hex
+        self._ready: queue.SimpleQueue[Request] = queue.SimpleQueue()
+        self._asked: dict[Request, _Asked] = {}
+        self._heard: dict[str, float] = {}
+        self._late: set[str] = set()
+        self._live: dict[str, str] = {}
+        self._looked = float("-inf")
+
+    def workers(self) -> Mapping[str, str]:
+        """Live workers that were never late."""
+        self._look()
+        return {name: at for name, at in self._live.items() if name not in self._late}
+
+    def ask(self, request: Request) -> None:
+        """Submit the computation and the attestation to one worker."""
+        name = f"{self._token}-{request.partition}-{request.worker}"
+        where: dict[str, Any] = {
+            "workers": [request.address],
+            "allow_other_workers": False,
+            "pure": False,
+        }
+        block = self._blocks[request.partition]
+        state = self._client.submit(
+            state_of, self._summarize, block, key=f"replica-{name}", **where
+        )
+        reply = self._client.submit(
+            replica_tasks.attest, state, request, key=f"attest-{name}", **where
+        )
+        self._asked[request] = _Asked(state, reply, time.monotonic())
+        reply.add_done_callback(lambda _: self._ready.put(request))
+
+    def wait(self) -> Sequence[tuple[Request, Reply | Nothing]]:
+        """Wait for answers, deaths and the end of patience."""
+        while True:
+            found = [
+                (request, outcome)
+                for request in self._drain()
+                if request in self._asked
+                and (outcome := self._outcome(request)) is not None
+            ]
+            taken = {request for request, _ in found}
+            found += [pair for pair in self._silent() if pair[0] not in taken]
+            if found:
+                return found
+
+    def fetch(self, request: Request) -> bytes | None:
+        """Move the state of one replica to this process."""
+        patient = time.monotonic() + self._patience
+        step = _SMALL
+        while self._lives(request) and time.monotonic() < patient:
+            try:
+                state = self._asked[request].state.result(timeout=step)
+            except TimeoutError:
+                step *= 2
+            except (KilledWorker, CancelledError):
+                return None
+            else:
+                return state if isinstance(state, bytes) else b""
+        return None
+
+    def release(self, requests: Iterable[Request]) -> None:
+        """Drop futures; what is still pending is cancelled."""
+        gone = [self._asked.pop(r) for r in requests if r in self._asked]
+        futures = [future for asked in gone for future in (asked.state, asked.reply)]
+        pending = [future for future in futures if future.status == "pending"]
+        if pending:
+            self._client.cancel(pending)
+
+    def _drain(self) -> list[Request]:
+        try:
+            found = [self._ready.get(timeout=_TICK)]
+            while not self._ready.empty():
+                found.append(self._ready.get_nowait())
+        except queue.Empty:
+            return []
+        return found
+
+    def _outcome(self, request: Request) -> Reply | Nothing | None:
+        """What a finished replica gave; None when it has to be looked at again."""
+        future = self._asked[request].reply
+        if future.status == "error":
+            error = future.exception()
+            return Nothing(
+                "died" if isinstance(error, KilledWorker) else "failed", error
+            )
+        try:
+            reply = future.result(timeout=_SMALL)
+        except TimeoutError:
+            if not self._lives(request):
+                return Nothing("died")
+            self._ready.put(request)
+            return None
+        except (KilledWorker, CancelledError):
+            return Nothing("died")
+        self._heard[request.worker] = time.monotonic()
+        return reply if _sound(reply) else Reply("malformed", "", {})
+
+    def _silent(self) -> list[tuple[Request, Nothing]]:
+        self._look()
+        found: list[tuple[Request, Nothing]] = []
+        now = time.monotonic()
+        for request, asked in self._asked.items():
+            if asked.reply.status in {"finished", "error"}:
+                continue
+            heard = max(asked.since, self._heard.get(request.worker, asked.since))
+            if not self._lives(request):
+                found.append((request, Nothing("died")))
+            elif now - heard > self._patience:
+                self._late.add(request.worker)
+                found.append((request, Nothing("late")))
+        return found
+
+    def _lives(self, request: Request) -> bool:
+        self._look()
+        return self._live.get(request.worker) == request.address
+
+    def _look(self) -> None:
+        """Ask the scheduler which workers it has, at most once per tick."""
+        if time.monotonic() - self._looked < _TICK:
+            return
+        known = self._client.scheduler_info(n_workers=-1)["workers"]
+        self._live = {str(info["name"]): address for address, info in known.items()}
+        self._looked = time.monotonic()
+
+
+def _sound(reply: object) -> bool:
+    """Whether a worker sent what the protocol asks for."""
+    if not isinstance(reply, Reply) or not isinstance(reply.environment, dict):
+        return False
+    texts = [reply.digest, reply.commitment]
+    texts += [*reply.environment.keys(), *reply.environment.values()]
+    return all(isinstance(text, str) for text in texts)
