@@ -69,6 +69,7 @@ def answer(history: History) -> Answer:
         *(_lead(history, place) for place in history.places[:1]),
         _furthest(history),
         _published(history),
+        _changed(history),
         _missing(history),
         _corrected(history),
     ]
@@ -199,6 +200,24 @@ def _published(history: History) -> str:
     rest = len(said) - len(shown)
     listed = join_words([*shown, f"{rest} more"] if rest else shown)
     return f"Of {reports}, found on {listed}."
+
+
+def _changed(history: History) -> str:
+    """The kinds of change that reports saw against the agent's own past."""
+    found = {
+        (n.published.change, n.published.since): n.night
+        for p in history.places
+        for n in reversed(p.nights)
+        if n.published and n.published.change
+    }
+    said = [
+        f"{kind}{f' since {day(since)}' if since else ''} (report of {day(night)})"
+        for (kind, since), night in sorted(found.items(), key=lambda item: item[1])
+    ]
+    shown = said[:_NAMED]
+    rest = len(said) - len(shown)
+    listed = join_words([*shown, f"{rest} more"] if rest else shown)
+    return f"Against its own past: {listed}." if said else ""
 
 
 def _equal(q: float | None) -> str:

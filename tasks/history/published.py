@@ -22,6 +22,7 @@ __all__ = ["Findings", "corrections", "read_findings"]
 Arrays = Mapping[str, NDArray[Any]]
 _AGENT = ("agent", "agent_team", "agent_p", "agent_entity")
 _ENTITY = ("entity", "entity_q", "entity_found")
+_CHANGE = ("agent", "team", "change", "since")
 _SHOWN = 10
 
 
@@ -33,8 +34,13 @@ class Findings:
     nights : tuple of str
     """
 
-    def __init__(self, scores: Mapping[str, tuple[int, Arrays]]) -> None:
+    def __init__(
+        self,
+        scores: Mapping[str, tuple[int, Arrays]],
+        changes: Mapping[str, Arrays] | None = None,
+    ) -> None:
         self._scores = dict(scores)
+        self._changes = dict(changes or {})
         self.nights = tuple(sorted(self._scores))
 
     def seat(self, night: str, seat: Seat) -> PublishedResult | None:
@@ -50,12 +56,22 @@ class Findings:
         )
         entity = np.flatnonzero(scores["entity"] == seat.entity)
         p = known(scores["agent_p"][hits[0]]) if len(hits) else None
+        changed = self._change(night, seat.agent, label)
         if not len(entity):
-            return PublishedResult(revision, p, None, found=False)
+            return PublishedResult(revision, p, None, False, *changed)
         q = known(scores["entity_q"][entity[0]])
-        return PublishedResult(
-            revision, p, q, found=bool(scores["entity_found"][entity[0]])
-        )
+        found = bool(scores["entity_found"][entity[0]])
+        return PublishedResult(revision, p, q, found, *changed)
+
+    def _change(self, night: str, agent: str, label: str) -> tuple[str, str]:
+        """Kind of change of an agent in its team, and the night it began."""
+        if night not in self._changes:
+            return "", ""
+        found = self._changes[night]
+        hits = np.flatnonzero((found["agent"] == agent) & (found["team"] == label))
+        if not len(hits):
+            return "", ""
+        return str(found["change"][hits[0]]), str(found["since"][hits[0]])
 
     def group(self, night: str, level: str, label: str) -> PublishedResult | None:
         """What was said about a team or site."""
@@ -123,20 +139,23 @@ def read_findings(store: BehaviorStore, since: str, until: str) -> Findings:
         At a snapshot that holds the results.
     since, until : str
     """
-    found = {}
+    found, changes = {}, {}
     for night in published_nights(store):
         if not since <= night <= until:
             continue
         run = latest(store, night)
         if run is None:  # pragma: no cover - the night was just listed
             continue
-        group = f"runs/{night}/r{run.revision}/scores"
+        root = f"runs/{night}/r{run.revision}"
+        group = f"{root}/scores"
         scores = read_results(store, group, _groups())
         # Nights before there were enough to score agents hold none.
         with contextlib.suppress(NotFound):
             scores |= read_results(store, group, _AGENT + _ENTITY)
+        with contextlib.suppress(NotFound):
+            changes[night] = read_results(store, f"{root}/changes", _CHANGE)
         found[night] = (run.revision, scores)
-    return Findings(found)
+    return Findings(found, changes)
 
 
 def _groups() -> tuple[str, ...]:

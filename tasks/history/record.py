@@ -74,13 +74,16 @@ class FeatureNight:
 class PublishedResult:
     """What the newest published revision of a night said.
 
-    `p` is of this place, `q` and `found` of the whole entity, team or site.
+    `p` is of this place, `q` and `found` of the whole entity, team or site; `change`
+    is the kind of change against the agent's own past, since the night `since`.
     """
 
     revision: int
     p: float | None
     q: float | None
     found: bool
+    change: str = ""
+    since: str = ""
 
 
 @dataclass(frozen=True, slots=True)

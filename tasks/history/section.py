@@ -40,6 +40,8 @@ def night_note(night: HistoryNight) -> str:
         parts.append("stands out")
     if night.published and night.published.found:
         parts.append("found in its report")
+    if night.published and night.published.change:
+        parts.append(f"{night.published.change} in its report")
     parts += [
         f"{c.what}{', values moved' if c.moved else ''}" for c in night.corrections
     ]

@@ -53,6 +53,21 @@ def test_an_agent_has_its_own_p_and_the_q_of_its_entity() -> None:
     assert teams == [("n/a", ("2026-03-02",)), ("n/b", ())]
 
 
+def test_a_change_against_the_own_past_is_told_of_the_agent_in_its_team() -> None:
+    changes = {
+        "agent": np.array(["x1", "y"]), "team": np.array(["n/a", "n/a"]),
+        "change": np.array(["slow drift", ""]), "since": np.array(["2026-02-20", ""]),
+    }  # fmt: skip
+    findings = Findings({"2026-03-02": (1, GROUPS | AGENTS)}, {"2026-03-02": changes})
+    said = findings.seat("2026-03-02", Seat("n", "a", "x1", "x"))
+    assert said is not None
+    assert (said.change, said.since) == ("slow drift", "2026-02-20")
+    for seat in (Seat("n", "b", "x1", "x"), Seat("n", "a", "y", "y")):
+        other = findings.seat("2026-03-02", seat)
+        assert other is not None
+        assert (other.change, other.since) == ("", "")
+
+
 def test_a_file_that_came_after_its_report_is_late(
     history_home: Path, tmp_path: Path
 ) -> None:
