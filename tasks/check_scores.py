@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from stats.changes import TESTED
 from stats.shard_moments import ShardMoments
 from storage.schema import ShardData, ShardRow
 from tasks.blocks import AgentScores, NightReference, score_data
@@ -26,6 +27,8 @@ _LEVEL = 0.01
 # Held-out p-values below a level may be this many times too many: nights differ, and
 # a fault moves the share by far more.
 _SLACK = 3.0
+# Scores of a kind on held-out nights, and on null nights, below which it is not held.
+_LEAST_HELD = 200
 
 
 def check_null(context: CheckContext) -> tuple[int, str]:
@@ -50,6 +53,39 @@ def check_null(context: CheckContext) -> tuple[int, str]:
             )
         shares.append(f"{share:.3f} <= {alpha}")
     return held, f"{held} held-out p-values: {', '.join(shares)}"
+
+
+def check_changes(context: CheckContext) -> tuple[int, str]:
+    """Hold the scores of change, kind by kind, to nights that calibrated nothing.
+
+    Scores of one agent on neighbouring nights share most of their window, and silence
+    takes few values: only too many small p-values are a fault.
+    """
+    family = context.scores.changes
+    if family is None:
+        return _too_few(context)
+    held, worst = 0, ("", 0.0, 0.0)
+    for k, kind in enumerate(TESTED):
+        null, drawn = family.null.counts[k], family.held_out.counts[k]
+        size = int(drawn.sum())
+        if size < _LEAST_HELD or null.sum() < _LEAST_HELD:
+            continue
+        held += size
+        beyond = np.cumsum(null[::-1])[::-1]
+        p = (1.0 + beyond) / (1.0 + null.sum())
+        for alpha in (0.05, 0.01):
+            share = float(drawn[p <= alpha].sum() / size)
+            if share > _SLACK * alpha + 3 * np.sqrt(alpha / size):
+                raise CheckFailed(
+                    f"{kind}: {share:.4f} of {size} held-out p-values are <= {alpha}, "
+                    f"expected {alpha} within a factor of {_SLACK:g}"
+                )
+            if share / alpha > worst[1]:
+                worst = kind, share / alpha, alpha
+    if not held:
+        return 0, "no held-out night of enough agents: nothing to test"
+    kind, ratio, alpha = worst
+    return held, f"{held} held-out p-values; at most {ratio:.2f} x {alpha} ({kind})"
 
 
 def check_sentinels(context: CheckContext) -> tuple[int, str]:
@@ -104,6 +140,12 @@ SCORE_CHECKS = (
         "P-values of held-out nights are as frequent as they say",
         "C.1",
         check_null,
+    ),
+    Check(
+        "change-null",
+        "Changes are not called rarer than they are on held-out nights",
+        "C.1",
+        check_changes,
     ),
     Check(
         "sentinels",

@@ -35,7 +35,7 @@ def test_a_night_with_a_silent_site_is_published_and_says_so(home):
     assert 0.6 < found.arrived_share < 0.7
     assert MISSING_SITE in found.title
     shown = report(found)
-    assert [v["outcome"] for v in shown["verdicts"]] == ["passed"] * 10
+    assert [v["outcome"] for v in shown["verdicts"]] == ["passed"] * 11
     lead = shown["features"][0]
     assert lead["estimate"]["basis"] == "arrived only"
     assert lead["worst_lower"] < lead["estimate"]["lower"]

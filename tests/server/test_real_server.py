@@ -59,7 +59,7 @@ def test_the_run_and_its_tasks_are_on_the_server(
     assert nights.run["state_name"] == "Completed"
     assert nights.run["name"].startswith(f"nightly-{LAST}-")
     assert steps_of(server, nights.run) == STEPS
-    assert "10 checks passed" in nights.printed
+    assert "11 checks passed" in nights.printed
 
 
 def test_its_artifacts_hold_the_headline_the_tables_and_the_page(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from stats.calibration import TailCounts
 from stats.changes import CHANGE_KINDS
 from stats.crosscorr import mean_pairwise_correlation
 from stats.simulate import Anomaly, Population, PopulationParams
@@ -12,6 +16,8 @@ from stats.summary import digest
 from tasks.agent_changes import study_agents
 from tasks.agent_series import plan_parts, read_part
 from tasks.baselines import compute_baselines
+from tasks.check_scores import check_changes
+from tasks.checks import CheckFailed
 from tasks.cluster import ClusterConfig, cluster_session
 from tasks.moving_together import team_series
 from tasks.reconcile import reconcile
@@ -130,3 +136,22 @@ def test_too_few_nights_give_no_answer(world):
     rows = [row for found in view.winners.values() for row in found]
     records = merge_parts(view, reduce_shards(store, rows).records)
     assert study_agents(store, view, records, compute_baselines(view, records)) is None
+
+
+def test_the_run_checks_its_null_and_fails_when_it_is_too_light(world):
+    found = study_agents(*world)
+    night = SimpleNamespace(records={})
+
+    def check(family):
+        scores = SimpleNamespace(changes=family)
+        return check_changes(SimpleNamespace(scores=scores, night=night))
+
+    n, detail = check(found)
+    assert n == found.held_out.size.sum() > 1_000
+    assert "held-out p-values; at most" in detail
+    kinds = len(found.null.counts)
+    light = TailCounts.from_block([-1e-9] * 300 * kinds, [*range(kinds)] * 300, kinds)
+    with pytest.raises(CheckFailed, match="mean shift: "):
+        check(replace(found, null=light))
+    assert check(replace(found, held_out=found.held_out.empty()))[0] == 0
+    assert check(None)[0] == 0
