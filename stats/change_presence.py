@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from stats.change_kinds import KindScores
 from stats.own import OwnBaseline
+from stats.own_fit import team_median
 
 __all__ = ["moved_constants", "silence"]
 
@@ -61,7 +62,8 @@ def moved_constants(own: OwnBaseline, rows: Ints, nights: slice) -> Bools:
     """Features without any variance in the team in which an agent moved, (m, d).
 
     The latest night on which the agent was seen counts.  Measured from the agent's
-    own value, or from the team's where all its agents had one.
+    own value, after what moved all of the team alike (their median) is taken off: one
+    agent that moves, or stays away, moves the mean that all are compared with.
     """
     team = own.team[rows]
     constant = own.constant[team]
@@ -69,7 +71,7 @@ def moved_constants(own: OwnBaseline, rows: Ints, nights: slice) -> Bools:
     some = np.flatnonzero(constant.any(axis=1))
     if not some.size:
         return out
-    gap = np.abs(own.moved(rows[some], nights))
+    gap = np.abs(_beside_team(own, rows[some], nights))
     known = (own.nights_seen[rows[some]] > 0) & constant[some]
     far = (gap > _MOVED * own.floors) & known[:, None]
     seen = np.isfinite(gap)
@@ -77,3 +79,14 @@ def moved_constants(own: OwnBaseline, rows: Ints, nights: slice) -> Bools:
     latest = np.take_along_axis(far, last[:, None], axis=1)[:, 0]
     out[some] = latest & seen.any(axis=1)
     return out
+
+
+def _beside_team(own: OwnBaseline, rows: Ints, nights: slice) -> Floats:
+    """Distance from the own centre less the team's median of it, (m, k, d)."""
+    values = own.residual[rows, nights].astype(np.float64)
+    values = np.where(np.isfinite(values), values, np.nan)
+    values -= own.centre[rows][:, None]
+    for team in np.unique(own.team[rows]):
+        mine = own.team[rows] == team
+        values[mine] -= team_median(values[mine])
+    return values

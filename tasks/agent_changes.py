@@ -17,67 +17,33 @@ from numpy.typing import NDArray
 
 from stats.calibration import TailCounts
 from stats.changes import (
+    TESTED,
     Changes,
     ChangeScores,
     NightPlan,
-    change_null,
-    change_scores,
     find_changes,
-    fit_own,
     plan_nights,
 )
 from stats.collusion import Cliques
-from stats.labelled import Labelled
-from stats.series_sums import SeriesSums
 from stats.summary import merge_all
 from stats.within import RELATIVE_FLOOR
 from storage.store import BehaviorStore
-from tasks.agent_series import AgentSeries, PartRef, plan_parts, read_part
+from tasks.agent_series import plan_parts
 from tasks.baselines import Baselines, Level, Records
 from tasks.collusion import join_cliques, search_cliques
-from tasks.moving_together import GroupCorrelation, group_correlations, team_series
+from tasks.moving_together import GroupCorrelation, group_correlations
+from tasks.part_study import PartStudy, study_part
 from tasks.reconcile import NightView
 from tasks.schema_scale import schema_floors
 from tasks.scoring import MIN_NIGHTS
 
-__all__ = ["AgentChanges", "study_agents", "study_series"]
+__all__ = ["AgentChanges", "study_agents"]
 
 # Agents in their teams up to which their series are brought together for the search
 # for cliques; beyond that it stays within the parts.
 GATHERED = 20_000
 # Null scores that are wanted per kind of change, from at most so many nights.
 _NULL_SCORES, _NULL_NIGHTS = 20_000, 7
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PartStudy:
-    """What a worker found out about a part; arrays along its agents.
-
-    Attributes
-    ----------
-    agents, entities, teams : str arrays, shape (a,)
-    nights : int64 array, shape (a,)
-        Nights of the window on which the agent was there.
-    scores : ChangeScores
-    null, held_out : TailCounts
-        One pool per kind; `held_out` from nights that `null` has not seen.
-    moving : Labelled[SeriesSums]
-    series : float32 array, shape (a, T, d), or None
-        Standardised residuals, when they are to be brought together.
-    cliques : Cliques or None
-        Otherwise what the search inside the part found.
-    """
-
-    agents: NDArray[np.str_]
-    entities: NDArray[np.str_]
-    teams: NDArray[np.str_]
-    nights: NDArray[np.int64]
-    scores: ChangeScores
-    null: TailCounts
-    held_out: TailCounts
-    moving: Labelled[SeriesSums]
-    series: NDArray[np.float32] | None
-    cliques: Cliques | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,7 +118,9 @@ def study_agents(
     total = sum(int(part.centre_n.max(axis=(0, 2)).sum()) for part in parts)
     wanted = int(np.clip(_NULL_SCORES // max(total, 1), 2, _NULL_NIGHTS))
     plan = plan_nights(len(view.nights) - first, nulls=wanted)
-    if not plan.nulls or plan.at < MIN_NIGHTS:
+    arrived = {t - first for part in parts for t, _ in part.rows}
+    fitted = sum(t < plan.fit for t in arrived)
+    if not plan.nulls or len(arrived) <= MIN_NIGHTS or fitted < MIN_NIGHTS // 2:
         return None
     work = functools.partial(
         study_part,
@@ -170,7 +138,7 @@ def study_agents(
         found = client.gather(client.map(work, parts, pure=False))
     null = merge_all([part.null for part in found])
     held_out = merge_all([part.held_out for part in found])
-    scores = ChangeScores.concatenate([part.scores for part in found])
+    scores = _without_transfers(found)
     return AgentChanges(
         agents=np.concatenate([part.agents for part in found]),
         entities=np.concatenate([part.entities for part in found]),
@@ -186,94 +154,32 @@ def study_agents(
     )
 
 
+def _without_transfers(parts: Sequence[PartStudy]) -> ChangeScores:
+    """Join all scores; who is seen later in another team of a site is not silent."""
+    scores = ChangeScores.concatenate([part.scores for part in parts])
+    names = [
+        f"{label.split('/', 1)[0]}/{agent}"
+        for part in parts
+        for label, agent in zip(part.teams.tolist(), part.agents.tolist(), strict=True)
+    ]
+    last = np.concatenate([part.last for part in parts])
+    _, who = np.unique(names, return_inverse=True)
+    newest = np.zeros(len(last), dtype=np.int64)
+    np.maximum.at(newest, who, last)
+    scores.log_p[newest[who] > last, TESTED.index("silence")] = np.nan
+    return scores
+
+
 def _cliques(parts: Sequence[PartStudy], *, seed: int, q: float) -> Cliques | None:
     """Search all agents together, or join what was found inside the parts."""
     series = [part.series for part in parts if part.series is not None]
     if len(series) == len(parts):
-        return search_cliques(np.concatenate(series), seed=seed, q=q)
+        entities = np.concatenate([part.entities for part in parts])
+        return search_cliques(np.concatenate(series), entities, seed=seed, q=q)
     inside = [part.cliques for part in parts if part.cliques is not None]
     if len(inside) < len(parts):
         return None
     return join_cliques(inside, [len(part.agents) for part in parts], q=q)
-
-
-def study_part(
-    part: PartRef,
-    *,
-    first: int,
-    plan: NightPlan,
-    floors: NDArray[np.float64],
-    feature: int,
-    keep: bool,
-    seed: int,
-    q: float,
-) -> PartStudy:
-    """Read a part and study it; what a worker does."""
-    series = read_part(part)
-    return study_series(
-        part, series, first=first, plan=plan, floors=floors, feature=feature,
-        keep=keep, seed=seed, q=q,
-    )  # fmt: skip
-
-
-def study_series(
-    part: PartRef,
-    series: AgentSeries,
-    *,
-    first: int,
-    plan: NightPlan,
-    floors: NDArray[np.float64],
-    feature: int,
-    keep: bool,
-    seed: int,
-    q: float,
-) -> PartStudy:
-    """Fit, score and calibrate agents whose series are in memory.
-
-    Parameters
-    ----------
-    part : PartRef
-    series : AgentSeries
-    first : int
-        Nights before this position are left out: nothing had been delivered yet.
-    plan : NightPlan
-        Positions counted from `first`.
-    floors : float64 array, shape (d,)
-        Smallest standard deviations.
-    feature : int
-        In which groups are compared.
-    keep : bool
-        Return the standardised series, instead of searching them for cliques.
-    seed, q
-        As `search_cliques`.
-    """
-    window = slice(first, None)
-    own = fit_own(
-        series.residual[:, window],
-        series.present[:, window],
-        series.team,
-        fit=plan.fit,
-        n_teams=len(part.labels),
-        floors=floors,
-    )
-    held = plan.nulls[2::3]
-    used = [night for night in plan.nulls if night not in held]
-    lengths = {"window": plan.window, "drift": plan.drift}
-    every = np.arange(len(series.agents))
-    kept = own.standardised(every, slice(0, None)).astype(np.float32)
-    names = np.asarray(part.labels, dtype=np.str_)
-    return PartStudy(
-        agents=series.agents,
-        entities=series.entities,
-        teams=names[series.team],
-        nights=series.present.sum(axis=1).astype(np.int64),
-        scores=change_scores(own, **lengths),
-        null=change_null(own, used, **lengths),
-        held_out=change_null(own, held, **lengths),
-        moving=team_series(part, series, feature, window),
-        series=kept if keep else None,
-        cliques=None if keep else search_cliques(kept, seed=seed, q=q),
-    )
 
 
 def _floors(

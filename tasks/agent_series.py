@@ -80,6 +80,9 @@ class AgentSeries:
         or in a team of fewer than 3 agents that night.
     tonight : float64 array, shape (a, d)
         Raw means of the last night.
+    known : bool array, shape (T,)
+        Nights on which all parts of the site that usually come were there: only then
+        is an agent without rows absent.
     """
 
     site: str
@@ -91,11 +94,12 @@ class AgentSeries:
     rows: NDArray[np.int64]
     residual: NDArray[np.float64]
     tonight: NDArray[np.float64]
+    known: NDArray[np.bool_]
 
     @property
     def present(self) -> NDArray[np.bool_]:
-        """Whether the agent was there, shape (a, T)."""
-        found: NDArray[np.bool_] = self.rows > 0
+        """Whether the agent was there or cannot be told to be absent, shape (a, T)."""
+        found: NDArray[np.bool_] = (self.rows > 0) | ~self.known
         return found
 
     def __repr__(self) -> str:
@@ -193,7 +197,19 @@ def read_part(part: PartRef) -> AgentSeries:
         rows=rows,
         residual=residual,
         tonight=tonight,
+        known=_known(part),
     )
+
+
+def _known(part: PartRef) -> NDArray[np.bool_]:
+    """Nights with every part of the site that comes on most of its nights."""
+    came: dict[int, set[str]] = {}
+    for t, row in part.rows:
+        came.setdefault(t, set()).add(row.key.part)
+    every = [name for names in came.values() for name in names]
+    usual = {name for name in every if 2 * every.count(name) > len(came)}
+    nights = range(len(part.nights))
+    return np.array([t in came and usual <= came[t] for t in nights], dtype=bool)
 
 
 def _centres(

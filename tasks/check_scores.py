@@ -96,7 +96,9 @@ def check_sentinels(context: CheckContext) -> tuple[int, str]:
     found = planted = gaps = 0
     for hide in (False, True):
         kind = "with a gap" if hide else "complete"
-        counts = _plant(context, reference, hide=hide)
+        counts, possible = _plant(context, reference, hide=hide)
+        if not possible:
+            return 0, "no feature of tonight varies: nothing can be planted"
         if not counts:
             raise CheckFailed(f"no agent of tonight could carry a sentinel ({kind})")
         for shard, (seen, moved) in counts.items():
@@ -177,10 +179,14 @@ def _tonight(context: CheckContext) -> list[tuple[ShardRow, ShardData]]:
 
 def _plant(
     context: CheckContext, reference: AgentReference, *, hide: bool
-) -> dict[str, tuple[int, int]]:
-    """Count sentinels found and planted in each of tonight's shards."""
+) -> tuple[dict[str, tuple[int, int]], bool]:
+    """Count sentinels found and planted in each of tonight's shards.
+
+    Also whether any feature was seen tonight that varies: without, nothing can move.
+    """
     transforms = schema_transforms(context.store.schema)
     counts: dict[str, tuple[int, int]] = {}
+    possible = False
     for row, data in _tonight(context):
         if row.key.site not in reference.spread:
             continue
@@ -188,20 +194,25 @@ def _plant(
             row.key.site, row.key.night, context.night.records,
             reference.spread, transforms,
         )  # fmt: skip
+        observed = ~np.isnan(data.values).all(axis=(0, 1))
+        variance = np.einsum("gii->gi", night.baseline.covariance)
+        usable = observed & (variance > 0).any(axis=0)
+        possible |= bool(usable.any())
         before = score_data(data, row.key.site, night)
         rng = context.rng(f"sentinels-{row.key.site}-{hide}")
         able = np.flatnonzero(np.isfinite(before.log_p))
-        complete = ~np.isnan(data.values[able]).all(axis=1).any(axis=1)
+        missing = np.isnan(data.values[able]).all(axis=1)
+        complete = ~missing[:, usable].any(axis=1) & usable.any()
         chosen = rng.permutation(able[complete])[:_SENTINELS]
         if len(chosen) == 0:
             continue
-        moved = _moved(data, before, chosen, night, hide=hide)
+        moved = _moved(data, before, chosen, night, usable, hide=hide)
         after = score_data(moved, row.key.site, night)
         pool = np.zeros(len(chosen), dtype=np.int64)
         p = reference.null.calibrate(after.log_p[chosen], pool)
         shard = f"{row.key.site} {row.key.night} part {row.key.part}"
         counts[shard] = (int(np.sum(p <= _LEVEL)), len(chosen))
-    return counts
+    return counts, possible
 
 
 def _moved(
@@ -209,6 +220,7 @@ def _moved(
     scores: AgentScores,
     chosen: NDArray[np.int64],
     night: NightReference,
+    usable: NDArray[np.bool_],
     *,
     hide: bool,
 ) -> ShardData:
@@ -219,12 +231,16 @@ def _moved(
     """
     values = np.array(data.values, dtype=np.float64)
     place = {label: i for i, label in enumerate(night.labels)}
-    shown = np.ones(values.shape[2], dtype=bool)
-    shown[-1] = not hide or len(shown) == 1
-    values[np.ix_(chosen, np.arange(values.shape[1]), ~shown)] = np.nan
+    shown = usable.copy()
+    if hide and usable.sum() > 1:
+        last = np.flatnonzero(usable)[-1:]
+        shown[last] = False
+        values[np.ix_(chosen, np.arange(values.shape[1]), last)] = np.nan
     for agent in chosen:
         covariance = night.baseline.covariance[place[str(scores.teams[agent])]]
-        use = np.flatnonzero(shown & np.isfinite(np.diagonal(covariance)))
+        use = np.flatnonzero(shown & (np.diagonal(covariance) > 0))
+        if not use.size:
+            continue
         spread, directions = np.linalg.eigh(covariance[np.ix_(use, use)])
         move = np.zeros(values.shape[2])
         move[use] = _MOVE * np.sqrt(spread[0]) * directions[:, 0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,11 @@ LEAST_NIGHTS = 17
 
 
 def search_cliques(
-    series: NDArray[np.float32], *, seed: int, q: float
+    series: NDArray[np.float32],
+    entities: NDArray[np.str_],
+    *,
+    seed: int,
+    q: float,
 ) -> Cliques | None:
     """Search the agents of a fleet, or of a part of it.
 
@@ -25,6 +30,8 @@ def search_cliques(
     ----------
     series : float32 array, shape (a, T, d)
         Standardised residuals; NaN is missing.
+    entities : str array, shape (a,)
+        Agents of one entity are taken together: with itself it always moves.
     seed : int
         Of the shifts that the null law is made of.
     q : float
@@ -33,11 +40,23 @@ def search_cliques(
     Returns
     -------
     Cliques or None
-        None for fewer than 17 nights.
+        Members are the first agents of their entities.  None for fewer than 17 nights.
     """
     if series.shape[1] < LEAST_NIGHTS:
         return None
-    return find_cliques(series, rng=np.random.default_rng(seed), q=q)
+    _, first, code = np.unique(entities, return_index=True, return_inverse=True)
+    if len(first) == len(entities):
+        return find_cliques(series, rng=np.random.default_rng(seed), q=q)
+    seen = np.isfinite(series)
+    shape = len(first), *series.shape[1:]
+    total, n = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    np.add.at(total, code, np.where(seen, series, 0.0))
+    np.add.at(n, code, seen)
+    mean: NDArray[np.float32] = np.full(shape, np.nan, np.float32)
+    # Of independent agents the root keeps the variance of a night at 1.
+    np.divide(total, np.sqrt(n), out=mean, where=n > 0)
+    found = find_cliques(mean, rng=np.random.default_rng(seed), q=q)
+    return replace(found, members=first[found.members].astype(np.int64))
 
 
 def join_cliques(

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from stats.hierarchy import Hierarchy
 from stats.labelled import Labelled
 from stats.series_sums import SeriesSums
-from stats.summary import merge_all
 from tasks.agent_series import MIN_AGENTS, AgentSeries, PartRef
 from tasks.baselines import LEVELS, Baselines, Level
 
 __all__ = ["GroupCorrelation", "group_correlations", "team_series"]
+
+# Groups up to which every pair of them is compared.
+MOST_PAIRED = 2_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,14 +31,17 @@ class GroupCorrelation:
         Agents in their teams that were averaged over.
     nights : int
         Length of their series.
-    r : float64 array, shape (g, g)
-        Within on the diagonal; NaN where fewer than two series overlap.
+    within : float64 array, shape (g,)
+        Mean over pairs of one group; NaN where fewer than two series overlap.
+    r : float64 array, shape (g, g), or None
+        Between groups, `within` on the diagonal; None for more than 2,000 groups.
     """
 
     labels: tuple[str, ...]
     n: NDArray[np.int64]
     nights: int
-    r: NDArray[np.float64]
+    within: NDArray[np.float64]
+    r: NDArray[np.float64] | None
 
 
 def team_series(
@@ -80,15 +85,34 @@ def group_correlations(
         Whose hierarchy says which team belongs to which site.
     """
     labels = baselines.team.labels
-    teams = merge_all([Labelled(labels, part.align(labels)) for part in parts]).groups
+    teams = _side_by_side(parts, labels)
     hierarchy: Hierarchy = baselines.hierarchy
     found: dict[Level, GroupCorrelation] = {}
     for level in LEVELS:
         sums = hierarchy.rollup(teams, to=level)
+        few = len(sums.n) <= MOST_PAIRED
         found[level] = GroupCorrelation(
             labels=baselines.levels[level].labels,
             n=sums.n,
             nights=sums.steps.shape[1],
-            r=sums.between(),
+            within=sums.within(),
+            r=sums.between() if few else None,
         )
     return found
+
+
+def _side_by_side(
+    parts: Sequence[Labelled[SeriesSums]], labels: tuple[str, ...]
+) -> SeriesSums:
+    """Put the teams of all parts in one order; none is in two parts."""
+    place = {label: i for i, label in enumerate(labels)}
+    width = parts[0].groups.sums.shape[1]
+    sums = np.zeros((len(labels), width))
+    steps = np.zeros((len(labels), width), dtype=np.int64)
+    counts = np.zeros((len(labels), 3), dtype=np.int64)
+    for part in parts:
+        at = [place[label] for label in part.labels]
+        sums[at] = part.groups.sums
+        steps[at] = part.groups.steps
+        counts[at] = part.groups.counts
+    return SeriesSums(sums, steps, counts)

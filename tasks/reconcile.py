@@ -19,6 +19,8 @@ __all__ = ["NightView", "SiteView", "ledger_of", "night_end", "reconcile", "wind
 
 # The morning after: when a night that is long past would have been reported.
 _MORNING_SECONDS = 7 * 3600
+# Nights of silence after which a site no longer makes a night incomplete.
+GONE_NIGHTS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,13 @@ class SiteView:
     expected_rows: int | None
     age_seconds: float | None
     silent_nights: int
+
+    def active(self, night: str) -> bool:
+        """Whether the site is expected: from its first night to 30 after its last."""
+        if not self.rows:
+            return True
+        gone = dt.date.fromisoformat(max(self.rows)) + dt.timedelta(days=GONE_NIGHTS)
+        return min(self.rows) <= night <= gone.isoformat()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +114,10 @@ class NightView:
         return (site, night) in self.winners
 
     def complete(self, night: str) -> bool:
-        """Whether every site of the roster delivered that night."""
-        return all(self.arrived(site.site, night) for site in self.sites)
+        """Whether every site that delivers at that time delivered that night."""
+        return all(
+            self.arrived(site.site, night) for site in self.sites if site.active(night)
+        )
 
 
 def window(night: str, length: int) -> tuple[str, ...]:

@@ -19,9 +19,6 @@ __all__ = ["change_dataset", "correlation_dataset", "score_dataset"]
 Variable = tuple[tuple[str, ...], NDArray[Any], dict[str, Any]]
 Coordinates = dict[str, tuple[str, NDArray[Any]]]
 
-# Groups up to which every pair of them is stored.
-_PAIRS = 2_000
-
 
 def score_dataset(night: Night, scores: Scores) -> xr.Dataset:
     """Who stands out tonight: groups beside their past, agents beside their team.
@@ -152,8 +149,8 @@ def correlation_dataset(night: Night, family: AgentChanges) -> xr.Dataset:
         coords[level] = (level, np.array(found.labels))
         about = {"feature": night.schema.lead, "nights": found.nights}
         variables[f"{level}_n"] = ((level,), found.n, {"units": "agents"})
-        variables[f"{level}_within"] = ((level,), np.diag(found.r).copy(), about)
-        if len(found.labels) <= _PAIRS:
+        variables[f"{level}_within"] = ((level,), found.within, about)
+        if found.r is not None:
             other = f"{level}_2"
             coords[other] = (other, np.array(found.labels))
             variables[f"{level}_between"] = ((level, other), found.r, about)

@@ -166,6 +166,8 @@ def fit_agents(
             ]
             for ref in block_refs(store, row, rows_per_block)
         ]
+        if not blocks:
+            return TailCounts.from_block([], [], 1)
         return tree_reduce(blocks, _null_tail, client=client)
 
     null, held = tail(calibrate), tail(held_out)

@@ -102,8 +102,6 @@ def size_words(row: ChangeRow) -> str:
         return count(round(row.size), "night")
     if row.kind == "variance inflation":
         return f"×{NBSP}{number(row.size, 1)}{NBSP}SD"
-    if row.kind == "correlation break":
-        return f"{signed(row.size, 2)}{NBSP}in{NBSP}r"
     if row.kind == "constant feature moved":
         unit = row.main_feature.unit if row.main_feature else ""
         return f"{signed(row.size, 1)}{NBSP}{unit}".rstrip(NBSP)

@@ -14,7 +14,9 @@ from tasks.scoring import AgentFamily
 
 __all__ = ["agent_rows", "agent_summary"]
 
-_SHOWN = 50
+# Closest agents listed when few are found, and most of them in any case; the store
+# holds all.
+_SHOWN, MOST_ROWS = 50, 1_000
 _BINS = 20
 
 
@@ -29,7 +31,7 @@ def agent_rows(
     if family is None:
         return ()
     order = np.lexsort((family.entities, family.entity_p, family.entity_q))
-    shown = order[: max(_SHOWN, int(family.found.sum()))]
+    shown = order[: min(max(_SHOWN, int(family.found.sum())), MOST_ROWS)]
     return tuple(_row(night, family, labels, int(e)) for e in shown)
 
 

@@ -37,8 +37,9 @@ __all__ = [
     "not_tested",
 ]
 
-# Agents listed although none of them changed.
-_SHOWN = 50
+# Agents listed although none of them changed, and most of them in any case; the store
+# holds all.
+_SHOWN, MOST_ROWS = 50, 1_000
 # Candidate cliques listed although none is found, and members named of each.
 _CLOSEST, _MEMBERS = 5, 12
 
@@ -54,7 +55,7 @@ def change_rows(
     tested = np.flatnonzero(np.isfinite(changes.p) | changes.found)
     keys = (family.agents, family.teams, changes.p, changes.q, ~changes.found)
     order = tested[np.lexsort([key[tested] for key in keys])]
-    shown = order[: max(_SHOWN, int(changes.found.sum()))]
+    shown = order[: min(max(_SHOWN, int(changes.found.sum())), MOST_ROWS)]
     return tuple(_change(family, labels, int(i)) for i in shown)
 
 
@@ -127,6 +128,8 @@ def correlation_map(
 
 def _map(level: Level, found: GroupCorrelation, what: str) -> CorrelationMap | None:
     """Leave out groups that nothing can be said of; None if fewer than two are left."""
+    if found.r is None:
+        return None
     off = ~np.eye(len(found.labels), dtype=bool)
     some = np.flatnonzero((np.isfinite(found.r) & off).any(axis=1))
     if len(some) < 2:

@@ -55,9 +55,10 @@ class ChangeRow:
     `kind` is one of `CHANGE_KINDS`.  `nights` counts those that the agent was seen in;
     `since` is the first night of the change, ISO, None where it has no single start.
     `size` is measured in standard deviations of the agent's own nights (mean shift,
-    slow drift), as ratio of standard deviations (variance inflation), as difference of
-    correlations (correlation break), in nights (silence), or in the unit of
-    `main_feature` (constant feature moved).  `contributions` are shares per feature in
+    slow drift), as ratio of standard deviations (variance inflation), as mean evidence
+    of a night for independent features in its standard deviations (correlation break),
+    in nights (silence), or in the unit of `main_feature` (constant feature moved).
+    `contributions` are shares per feature in
     schema order, sum 1, empty for silence.
     """
 

@@ -245,3 +245,23 @@ def test_scores_and_null_must_be_of_the_same_kinds(night):
         ChangeScores.concatenate([night[2], change_scores(night[1], at=20)])
     with pytest.raises(InvalidInput, match="no parts"):
         ChangeScores.concatenate([])
+
+
+def test_one_mover_of_a_constant_feature_does_not_accuse_its_team():
+    """The mean that all are compared with moves too, and so does its weight."""
+    rng = np.random.default_rng(8)
+    agents, nights = 20, 29
+    value = rng.normal(0.0, 3.0, agents)
+    x = np.repeat(value[:, None], nights, axis=1)
+    x[4, -1] += 10.0
+    here = np.ones(x.shape, dtype=bool)
+    here[6, -1] = False
+    x[6, -1] = np.nan
+    n = here.sum(axis=0)
+    residual = (x - np.nanmean(x, axis=0)) / np.sqrt(1 - 1 / n)
+    other = rng.normal(size=x.shape)
+    both = np.stack([other - other.mean(axis=0), residual], axis=2)
+    own = fit_own(both, here, np.zeros(agents, int), fit=14, floors=[0.01, 0.03])
+    moved = change_scores(own).constant_moved
+    assert np.flatnonzero(moved.any(axis=1)).tolist() == [4]
+    assert moved[4].tolist() == [False, True]

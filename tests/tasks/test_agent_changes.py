@@ -13,6 +13,8 @@ from stats.changes import CHANGE_KINDS
 from stats.crosscorr import mean_pairwise_correlation
 from stats.simulate import Anomaly, Population, PopulationParams
 from stats.summary import digest
+from storage.shards import make_shard, write_shards
+from storage.store import BehaviorStore
 from tasks.agent_changes import study_agents
 from tasks.agent_series import plan_parts, read_part
 from tasks.baselines import compute_baselines
@@ -78,7 +80,8 @@ def test_no_part_and_no_worker_changes_a_score(world, monkeypatch):
     monkeypatch.setattr(
         "tasks.agent_changes.plan_parts", lambda *a: plan_parts(*a, **small)
     )
-    with cluster_session(ClusterConfig(kind="threads", workers=2)) as session:
+    config = ClusterConfig(kind="threads", workers=2, memory_limit=None)
+    with cluster_session(config) as session:
         cut = study_agents(*world, client=session.client())
     assert cut.agents.tolist() == whole.agents.tolist()
     assert digest(cut.null) == digest(whole.null)
@@ -155,3 +158,46 @@ def test_the_run_checks_its_null_and_fails_when_it_is_too_light(world):
         check(replace(found, null=light))
     assert check(replace(found, held_out=found.held_out.empty()))[0] == 0
     assert check(None)[0] == 0
+
+
+def deliver_part(store, source, site, night, agents, *, team=None, part="0"):
+    """Write a shard with some agents of another one, in their team or in one team."""
+    row = next(r for r in source.shards(site=site, night=night))
+    data = source.read(row)
+    data = data.take(np.flatnonzero(np.isin(data.agents, agents)))
+    if team is not None:
+        data = replace(data, team=np.full(len(data.agents), team, data.team.dtype))
+    key = replace(row.key, part=part)
+    shard = make_shard(store.schema, key, row.version, data, event_end=0, ingested_at=0)
+    write_shards(store, [shard])
+
+
+def silent_ones(store):
+    """Agents found as silent on the last night."""
+    view = reconcile(store, LAST.isoformat(), nights=60, as_of=0)
+    rows = [row for found in view.winners.values() for row in found]
+    records = merge_parts(view, reduce_shards(store, rows).records)
+    found = study_agents(store, view, records, compute_baselines(view, records))
+    silent = found.changes.kind == CHANGE_KINDS.index("silence")
+    return set(found.agents[silent].tolist())
+
+
+def test_a_transfer_and_a_part_that_did_not_come_are_not_silence(world, tmp_path):
+    source, view, _, _ = world
+    nights = view.nights[-30:]
+    names = {a for n in nights for r in source.shards("s0", n)
+             for a in source.read(r).agents.tolist()}  # fmt: skip
+    everyone = np.array(sorted(names))
+    moving, late = everyone[:3], everyone[-12:]
+    stay = np.setdiff1d(everyone, [*moving, *late])
+    store = BehaviorStore.create(str(tmp_path / "store"), source.schema)
+    for k, night in enumerate(nights):
+        last = k >= len(nights) - 4
+        deliver_part(store, source, "s0", night, stay)
+        deliver_part(store, source, "s0", night, moving, team=2 * last, part="m")
+        if not last:
+            deliver_part(store, source, "s0", night, late, part="z")
+    found = silent_ones(store)
+    assert not found & {*moving.tolist(), *late.tolist()}
+    known = {f"a{a:06d}" for a in SILENT}
+    assert found <= known

@@ -81,7 +81,9 @@ def test_tonight_is_raw_and_absent_where_the_site_is_silent(night):
     store, view, records = night
     parts = {p.site: read_part(p) for p in plan_parts(store, view, records)}
     assert np.isnan(parts[MISSING_SITE].tonight).all()
-    assert not parts[MISSING_SITE].present[:, -1].any()
+    assert not parts[MISSING_SITE].rows[:, -1].any()
+    assert not parts[MISSING_SITE].known[-1]
+    assert parts[MISSING_SITE].present[:, -1].all()
     north = parts["north"]
     data = store.read(view.winners["north", LAST][0])
     one = int(np.flatnonzero(north.agents == data.agents[5])[0])

@@ -193,16 +193,16 @@ def k3_labels_permuted(patch: pytest.MonkeyPatch, reached: Reached) -> None:
 
 
 def k3_same_night_appended_twice(patch: pytest.MonkeyPatch, reached: Reached) -> None:
-    original = tasks.summaries.summarize
+    original = tasks.summaries.summarize_shard
 
-    def summarize(ref, transforms):
-        found = original(ref, transforms)
+    def summarize(ref, transforms, origins):
+        found = original(ref, transforms, origins)
         if ref.row.key.night != LAST:
             return found
         reached.append("summarize")
         return found.merge(found)
 
-    patch.setattr(tasks.summaries, "summarize", summarize)
+    patch.setattr(tasks.summaries, "summarize_shard", summarize)
 
 
 def k4_the_last_arrival_wins(patch: pytest.MonkeyPatch, reached: Reached) -> None:
@@ -252,14 +252,14 @@ def v1_a_check_raises(patch: pytest.MonkeyPatch, reached: Reached) -> None:
 
 
 def v2_yesterdays_numbers(patch: pytest.MonkeyPatch, reached: Reached) -> None:
-    original = tasks.summaries.summarize
+    original = tasks.summaries.summarize_shard
     before = nights()[-2]
 
-    def summarize(ref, transforms):
+    def summarize(ref, transforms, origins):
         if ref.row.key.night != LAST:
-            return original(ref, transforms)
+            return original(ref, transforms, origins)
         reached.append("summarize")
         rows = ref.handle.open().shards(site=ref.row.key.site, night=before)
-        return original(dataclasses.replace(ref, row=rows[0]), transforms)
+        return original(dataclasses.replace(ref, row=rows[0]), transforms, origins)
 
-    patch.setattr(tasks.summaries, "summarize", summarize)
+    patch.setattr(tasks.summaries, "summarize_shard", summarize)
