@@ -113,7 +113,7 @@ def test_an_agent_that_changed_has_its_kind_size_start_and_q() -> None:
         ("mean shift", -1.26, "−1.3 SD"),
         ("slow drift", 0.5, "+0.5 SD"),
         ("variance inflation", 2.04, "× 2.0 SD"),
-        ("correlation break", 2.6, "+2.6\u00a0SD"),
+        ("correlation break", 2.6, "+2.6 SD"),
         ("silence", 1.0, "1 night"),
         ("constant feature moved", 30.0, "+30.0 min"),
         ("mean shift", None, "–"),
