@@ -23,8 +23,13 @@ _AHEAD = 4  # replicas per worker that are under way before another partition st
 
 @dataclass(slots=True)
 class _Case:
-    """One partition: whom it was asked of, and what came back."""
+    """One partition: whom it was asked of, and what came back.
 
+    Who joins after it was begun is not asked: a worker that comes back under another
+    name would vote twice.
+    """
+
+    eligible: frozenset[str]
     requests: dict[str, Request] = field(default_factory=dict)
     pending: set[str] = field(default_factory=set)
     answers: dict[str, str | None] = field(default_factory=dict)
@@ -96,7 +101,7 @@ class Collector:
             if self._open and under_way + self._f >= _AHEAD * workers:
                 return
             at = self._waiting.pop()
-            self._open[at] = _Case()
+            self._open[at] = _Case(frozenset(self._pool.workers()))
             self._ask(at, replicas_at_first(self._f))
 
     def _ask(self, at: int, count: int) -> None:
@@ -110,7 +115,7 @@ class Collector:
             raise NoQuorum(
                 f"replicated_reduce: partition {at}: {_given(case)}; no {self._f + 1} "
                 f"are equal, and {why}. More than {self._f} are faulty or lost: "
-                "raise f, add workers, or look at what they raise."
+                "raise f, add workers, be more patient, or look at what they raise."
             ) from (case.errors[-1] if case.errors else None)
         for worker, address in chosen:
             request = Request(
@@ -124,7 +129,8 @@ class Collector:
 
     def _choose(self, case: _Case, count: int) -> list[tuple[str, str]]:
         """Workers for a partition, on hosts as different as may be."""
-        free = {w: a for w, a in self._pool.workers().items() if w not in case.requests}
+        left = case.eligible - set(case.requests)
+        free = {w: a for w, a in self._pool.workers().items() if w in left}
         caught = {found.worker for found in self.dissent}
         caught |= {found.worker for found in self.silence}
         hosts = {_host(request.address) for request in case.requests.values()}
@@ -148,6 +154,8 @@ class Collector:
         self._load[request.worker] -= 1
         if isinstance(outcome, Nothing):
             self._lose(case, request, outcome)
+            case.answers[request.worker] = None
+            self._pool.release([request])
         else:
             case.replies[request.worker] = outcome
             case.answers[request.worker] = outcome.digest
@@ -155,7 +163,7 @@ class Collector:
             self._decide(request.partition, case)
 
     def _lose(self, case: _Case, request: Request, outcome: Nothing) -> None:
-        case.answers[request.worker] = None
+        """Write down who is silent, and why."""
         detail = ""
         if outcome.error is not None:
             case.errors.append(outcome.error)
@@ -169,7 +177,6 @@ class Collector:
                 detail,
             )
         )
-        self._pool.release([request])
 
     def _decide(self, at: int, case: _Case) -> None:
         """Accept, ask more or give up, now that everybody asked has had a turn."""
@@ -217,15 +224,15 @@ class Collector:
         for worker in verdict.agreeing:
             request = case.requests[worker]
             state = self._pool.fetch(request)
-            if state is None:
+            if isinstance(state, Nothing):
+                self._lose(case, request, state)
                 continue
             self.bytes_moved += len(state)
             if _stands_for(state, request, verdict.digest):
                 return state
             case.answers[worker] = withdrawn(worker)
             return None
-        for worker in verdict.agreeing:
-            self._lose(case, case.requests[worker], Nothing("died"))
+        case.answers.update(dict.fromkeys(verdict.agreeing))
         return None
 
     def _name(self, case: _Case, verdict: Verdict) -> None:

@@ -11,7 +11,7 @@ import uuid
 from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeGuard
 
 from distributed import Client, Future, KilledWorker
 
@@ -22,7 +22,7 @@ from tasks.replica_tasks import Reply, Request, state_of
 __all__ = ["DaskPool", "Nothing", "ReplicaPool"]
 
 _TICK = 0.5  # seconds between two looks at which workers live
-_SMALL = 5.0  # seconds after which fetching is interrupted to look at its worker
+_SMALL = 2.0  # seconds after which fetching is interrupted to look at its worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,8 @@ class ReplicaPool(Protocol):
         """Return what has come in, at least one."""
         ...
 
-    def fetch(self, request: Request) -> bytes | None:
-        """Bring the state to the collector; None when its worker is gone or late."""
+    def fetch(self, request: Request) -> bytes | Nothing:
+        """Bring the state of a replica to the collector."""
         ...
 
     def release(self, requests: Iterable[Request]) -> None:
@@ -135,31 +135,36 @@ class DaskPool:
     def wait(self) -> Sequence[tuple[Request, Reply | Nothing]]:
         """Wait for answers, deaths and the end of patience."""
         while True:
+            ready = [request for request in self._drain() if request in self._asked]
+            replies = self._gathered(ready)
             found = [
                 (request, outcome)
-                for request in self._drain()
-                if request in self._asked
-                and (outcome := self._outcome(request)) is not None
+                for request in ready
+                if (outcome := replies.get(request) or self._outcome(request))
             ]
             taken = {request for request, _ in found}
             found += [pair for pair in self._silent() if pair[0] not in taken]
             if found:
                 return found
 
-    def fetch(self, request: Request) -> bytes | None:
+    def fetch(self, request: Request) -> bytes | Nothing:
         """Move the state of one replica to this process."""
-        patient = time.monotonic() + self._patience
+        left = 0.0 if request.worker in self._late else self._patience
         step = _SMALL
-        while self._lives(request) and time.monotonic() < patient:
+        while self._lives(request) and left > 0:
             try:
-                state = self._asked[request].state.result(timeout=step)
+                state = self._asked[request].state.result(timeout=min(step, left))
             except TimeoutError:
+                left -= step
                 step *= 2
             except (KilledWorker, CancelledError):
-                return None
+                return Nothing("died")
             else:
                 return state if isinstance(state, bytes) else b""
-        return None
+        if not self._lives(request):
+            return Nothing("died")
+        self._late.add(request.worker)
+        return Nothing("late")
 
     def release(self, requests: Iterable[Request]) -> None:
         """Drop futures; what is still pending is cancelled."""
@@ -178,40 +183,61 @@ class DaskPool:
             return []
         return found
 
+    def _gathered(self, ready: Sequence[Request]) -> dict[Request, Reply | Nothing]:
+        """Bring many replies at once; none when one of them does not come in time."""
+        there = [r for r in ready if self._asked[r].reply.status == "finished"]
+        futures = [self._asked[request].reply for request in there]
+
+        async def gather() -> list[Any]:
+            found: list[Any] = await self._client.gather(futures, asynchronous=True)
+            return found
+
+        try:
+            replies = self._client.sync(gather, callback_timeout=_SMALL)
+        except (TimeoutError, KilledWorker, CancelledError):
+            return {}
+        return {r: self._heard_from(r, x) for r, x in zip(there, replies, strict=True)}
+
     def _outcome(self, request: Request) -> Reply | Nothing | None:
         """What a finished replica gave; None when it has to be looked at again."""
         future = self._asked[request].reply
         if future.status == "error":
-            error = future.exception()
+            error = future.exception(timeout=_SMALL)
             return Nothing(
                 "died" if isinstance(error, KilledWorker) else "failed", error
             )
         try:
-            reply = future.result(timeout=_SMALL)
+            return self._heard_from(request, future.result(timeout=_SMALL))
         except TimeoutError:
-            if not self._lives(request):
-                return Nothing("died")
-            self._ready.put(request)
-            return None
+            missing = self._missing(request)
+            if missing is None:
+                self._ready.put(request)
+            return missing
         except (KilledWorker, CancelledError):
             return Nothing("died")
+
+    def _heard_from(self, request: Request, reply: object) -> Reply:
         self._heard[request.worker] = time.monotonic()
         return reply if _sound(reply) else Reply("malformed", "", {})
 
     def _silent(self) -> list[tuple[Request, Nothing]]:
-        self._look()
-        found: list[tuple[Request, Nothing]] = []
-        now = time.monotonic()
-        for request, asked in self._asked.items():
-            if asked.reply.status in {"finished", "error"}:
-                continue
-            heard = max(asked.since, self._heard.get(request.worker, asked.since))
-            if not self._lives(request):
-                found.append((request, Nothing("died")))
-            elif now - heard > self._patience:
-                self._late.add(request.worker)
-                found.append((request, Nothing("late")))
-        return found
+        """Which replicas will give nothing any more."""
+        return [
+            (request, missing)
+            for request, asked in self._asked.items()
+            if asked.reply.status not in {"finished", "error"}
+            and (missing := self._missing(request))
+        ]
+
+    def _missing(self, request: Request) -> Nothing | None:
+        """Why to wait no longer for a replica, or None."""
+        if not self._lives(request):
+            return Nothing("died")
+        since = self._asked[request].since
+        heard = max(since, self._heard.get(request.worker, since))
+        if time.monotonic() - heard > self._patience:
+            self._late.add(request.worker)
+        return Nothing("late") if request.worker in self._late else None
 
     def _lives(self, request: Request) -> bool:
         self._look()
@@ -226,7 +252,7 @@ class DaskPool:
         self._looked = time.monotonic()
 
 
-def _sound(reply: object) -> bool:
+def _sound(reply: object) -> TypeGuard[Reply]:
     """Whether a worker sent what the protocol asks for."""
     if not isinstance(reply, Reply) or not isinstance(reply.environment, dict):
         return False

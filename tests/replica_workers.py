@@ -15,7 +15,7 @@ from tasks.replica_tasks import Reply, Request
 
 LIES = ("flip", "sign", "other", "collude", "skew", "copy", "bait", "junk")
 SILENT = ("late", "died", "failed")
-ATTACKS = (*LIES, *SILENT, "fades", "mixed")
+ATTACKS = (*LIES, *SILENT, "fades", "rejoin", "mixed")
 ENVIRONMENT = {"code": "c0de", "numpy": "2.3.5"}
 
 
@@ -43,6 +43,7 @@ class SimulatedPool:
     ) -> None:
         self.rng, self.attacks = rng, dict(attacks)
         self.addresses = {f"w{i}": f"tcp://h{i % 3}:{i}" for i in range(n)}
+        self.everyone, self.faulty = set(self.addresses), set(attacks)
         self.late: set[str] = set()
         self.lied: set[str] = set()
         self.under_way: list[Request] = []
@@ -64,10 +65,10 @@ class SimulatedPool:
         now, self.under_way = self.under_way[:count], self.under_way[count:]
         return [(request, self._answer(request)) for request in now]
 
-    def fetch(self, request: Request) -> bytes | None:
+    def fetch(self, request: Request) -> bytes | Nothing:
         attack = self.attacks.get(request.worker)
         if attack == "fades":
-            return None
+            return Nothing("died")
         if attack == "bait":
             self.lied.add(request.worker)
             return false_state("flip", request.partition, 0)
@@ -82,12 +83,17 @@ class SimulatedPool:
         if attack == "mixed":
             attack = str(self.rng.choice([*LIES, *SILENT, "honest"]))
             attack = "flip" if attack == "bait" else attack
+        if self.addresses.get(request.worker) != request.address:
+            attack = "died"
         if attack in SILENT:
             return self._silence(attack, request)
         at, who = request.partition, int(request.worker[1:])
         if attack in {"honest", "bait", "fades"}:
             return self._attest(request, truth(at))
         self.lied.add(request.worker)
+        if attack == "rejoin":
+            self._rejoin(request.worker)
+            attack = "collude"
         if attack == "copy":
             digest = answer_digest(truth(at), partition=at, input_hash=f"h{at}")
             return Reply(digest, commitment(request.salt, b"guess"), ENVIRONMENT)
@@ -104,8 +110,18 @@ class SimulatedPool:
             return Nothing("late")
         if attack == "failed":
             return Nothing("failed", ValueError(f"cannot, says {request.worker}"))
-        self.addresses[request.worker] += "0"
+        if request.worker in self.addresses:
+            self.addresses[request.worker] += "0"
         return Nothing("died")
+
+    def _rejoin(self, worker: str) -> None:
+        """Leave and come back under another name, to tell the same lie again."""
+        del self.addresses[worker], self.attacks[worker]
+        again = f"w{len(self.everyone)}"
+        self.everyone.add(again)
+        self.faulty.add(again)
+        self.addresses[again] = f"tcp://h0:{again}"
+        self.attacks[again] = "rejoin"
 
     def _attest(self, request: Request, state: bytes) -> Reply:
         self.held[request] = state

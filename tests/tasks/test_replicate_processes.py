@@ -1,4 +1,4 @@
-"""Replicas on worker processes: one runs tampered code, one is killed at its work."""
+"""Replicas on worker processes: tampered code, a kill, and one that stands still."""
 
 from __future__ import annotations
 
@@ -29,6 +29,13 @@ def evidence(block: int) -> EvidenceSums:
 def killed_at_work(block: int, worker: str) -> EvidenceSums:
     if str(get_worker().name) == worker:
         os.kill(os.getpid(), signal.SIGKILL)
+    return evidence(block)
+
+
+def stopped_at_work(block: int, worker: str) -> EvidenceSums:
+    """The process stands still, with its connections open."""
+    if block >= 4 and str(get_worker().name) == worker:
+        os.kill(os.getpid(), signal.SIGSTOP)
     return evidence(block)
 
 
@@ -108,3 +115,22 @@ def test_a_worker_that_is_killed_is_silent_and_replaced(client):
     assert {(each.worker, each.cause) for each in found.silence} == {("0", "died")}
     assert found.computations == 2 * len(BLOCKS) + len(found.silence)
     assert client.status == "running"
+
+
+def test_a_worker_that_stands_still_is_late_though_its_connection_is_open(client):
+    client.wait_for_workers(3, timeout=120)  # the one that was killed is back
+    pids = client.run(os.getpid)
+    names = {
+        str(info["name"]): address
+        for address, info in client.scheduler_info()["workers"].items()
+    }
+    task = functools.partial(stopped_at_work, worker="1")
+    try:
+        found = replicated_reduce(
+            BLOCKS, task, EvidenceSums, client=client, patience=8.0
+        )
+    finally:
+        os.kill(pids[names["1"]], signal.SIGCONT)
+    assert found.summary.digest() == whole()
+    assert found.named == ()
+    assert {(each.worker, each.cause) for each in found.silence} == {("1", "late")}
