@@ -1,0 +1,163 @@
+"""Labels from sources that err, copy or lie: what is true, and how sure that is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from stats.label_copies import linked_sources, vote_shares
+from stats.label_em import NOT_AUDITED, LabelEm
+from stats.label_model import METHODS, Method
+from stats.label_posterior import LabelPosterior, source_weights
+from stats.label_rows import LabelRows, label_rows, whole_numbers
+from stats.label_tempering import choose_tempering
+from stats.summary import InvalidInput
+
+__all__ = ["LabelPosterior", "aggregate_labels", "source_weights"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+# Parts of the tasks that are left out in turn to choose the tempering.
+_FOLDS = 5
+
+
+def aggregate_labels(
+    task: ArrayLike,
+    source: ArrayLike,
+    label: ArrayLike,
+    *,
+    n_classes: int,
+    method: Method = "dawid-skene",
+    smoothing: float = 10.0,
+    audit: Mapping[int, int] | None = None,
+    tempering: Literal["auto"] | float = "auto",
+    detect_copies: bool = True,
+    iterations: int = 30,
+    block_tasks: int = 65_536,
+) -> LabelPosterior:
+    """Probability of every class for every task, from answers of fallible sources.
+
+    Parameters
+    ----------
+    task, source : array_like of int, shape (n,)
+        Identities; any order of rows.
+    label : array_like of int, shape (n,)
+        Answers, 0 ... n_classes - 1.
+    n_classes : int
+        At least 2.
+    method : {"dawid-skene", "one-coin", "majority"}
+        A confusion matrix per source; one accuracy per source, where answers per
+        source are few against ``n_classes ** 2``; one accuracy for all.
+    smoothing : float
+        Answers per true class that a source's accuracy is worth beside what it said of
+        that class; > 0, only for "dawid-skene".
+    audit : mapping of task to class, optional
+        Known classes of some tasks: kept, and what learning starts from.  If one
+        accuracy per source gets more of them right than matrices do, it is used.
+    tempering : "auto" or float
+        Power of the likelihood, > 0.  "auto" takes the one under which the other
+        sources predict left-out answers best, of 14 in [0.05, 1]; 1 trusts
+        independence.
+    detect_copies : bool
+        Give sources that share too many mistakes one vote together.
+    iterations : int
+        Steps of expectation-maximisation, at least 1; always all of them.
+    block_tasks : int
+        Tasks handled at once; bounds memory and changes no bit of the result.
+
+    Returns
+    -------
+    LabelPosterior
+        ``numpy.asarray`` of it is the (tasks, n_classes) array of probabilities.
+
+    Raises
+    ------
+    InvalidInput
+        For columns that do not fit, labels or audits out of range, a smoothing or
+        tempering not above 0, or a method that does not exist.
+
+    Notes
+    -----
+    A source that repeats an answer counts once; one that contradicts itself on a task
+    does not count there.  Memory is O(answers + tasks · k + sources · k²); nothing of
+    size tasks · sources is built, but copies are looked for among all pairs of sources
+    that meet.  Sums over tasks are exact, so results do not depend on order or blocks
+    of rows.  Without audits, of two readings the one counts under which more sources
+    are better than chance; where most sources lie together that is theirs, and no
+    method can tell: audit one or two per cent.
+    Source: Dawid, Skene, Applied Statistics 28 (1979).  Naive twin:
+    tests/stats/test_reliability.py.
+
+    Examples
+    --------
+    >>> task, source = [0, 0, 0, 1, 1, 1], [7, 8, 9, 7, 8, 9]
+    >>> found = aggregate_labels(task, source, [1, 1, 0, 0, 0, 0], n_classes=2)
+    >>> found.label.tolist()
+    [1, 0]
+    """
+    _check_options(method, smoothing, tempering, iterations, block_tasks)
+    rows = label_rows(task, source, label, n_classes)
+    known = _known(rows, audit or {})
+    share = np.ones(rows.task.size)
+    group = np.arange(rows.sources.size, dtype=np.int64)
+    em = LabelEm(rows, known, method, smoothing, block_tasks)
+    start = em.settle(share)
+    if detect_copies:
+        group = linked_sources(rows, start.argmax(axis=1), block_tasks=block_tasks)
+        share = vote_shares(rows, group)
+        start = em.settle(share)
+    em, model = em.learn(start, share, iterations)
+    if tempering == "auto":
+        judges = em.folds(start, share, _FOLDS)
+        tempering = choose_tempering(
+            rows, judges, share, group, block_tasks=block_tasks
+        )
+    return em.result(model, share, group, float(tempering))
+
+
+def _known(rows: LabelRows, audit: Mapping[int, int]) -> Ints:
+    """Known class per task, -1 where none is; audits of unseen tasks teach nothing."""
+    known = np.full(rows.tasks.size, NOT_AUDITED, np.int64)
+    ids = whole_numbers(list(audit.keys()), "audit (task)")
+    classes = whole_numbers(list(audit.values()), "audit (class)")
+    if classes.size and (classes.min() < 0 or classes.max() >= rows.n_classes):
+        raise InvalidInput(
+            f"aggregate_labels: audit holds classes {classes.min()} ... "
+            f"{classes.max()}, of 0 ... {rows.n_classes - 1}. Correct the audit."
+        )
+    seen = np.isin(ids, rows.tasks)
+    known[np.searchsorted(rows.tasks, ids[seen])] = classes[seen]
+    return known
+
+
+def _check_options(
+    method: str,
+    smoothing: float,
+    tempering: str | float,
+    iterations: int,
+    block_tasks: int,
+) -> None:
+    """Refuse options that have no meaning."""
+    if method not in METHODS:
+        raise InvalidInput(
+            f"aggregate_labels: method {method!r} does not exist. "
+            f"Give one of {', '.join(METHODS)}."
+        )
+    numbers = {"smoothing": smoothing, "tempering": tempering}
+    if tempering == "auto":
+        del numbers["tempering"]
+    for name, value in numbers.items():
+        number = not isinstance(value, str) and math.isfinite(value)
+        if not (number and float(value) > 0.0):
+            raise InvalidInput(
+                f"aggregate_labels: {name} is {value!r}, not a number above 0. "
+                "Leave it out for the usual."
+            )
+    for name, size in (("iterations", iterations), ("block_tasks", block_tasks)):
+        if size < 1:
+            raise InvalidInput(f"aggregate_labels: {name} is {size}. Give at least 1.")
