@@ -139,6 +139,8 @@ class LabelEm:
         alone = (size[group] == 1)[rows.source]
         without = self._log_posterior(model, np.where(alone, share, 0.0), tempering)
         differs = without.argmax(axis=1) != log_p.argmax(axis=1)
+        if 2 * self._right(model, share) < at.size:  # audits contradict all the rest
+            differs[:] = True
         confusion = np.exp(model.log_confusion)
         return LabelPosterior(
             tasks=rows.tasks,

@@ -33,7 +33,8 @@ class LabelPosterior:
     audited : bool array, shape (t,)
         Tasks whose class was given.
     undetermined : bool array, shape (t,)
-        Tasks whose most probable class changes when all linked sources are left out.
+        Tasks whose most probable class changes when all linked sources are left out;
+        every task, if the answers alone would get most audited tasks wrong.
     log_prior : float64 array, shape (k,)
         Of the classes; what is known of a task without answers.
     sources : int64 array, shape (s,)

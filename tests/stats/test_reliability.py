@@ -231,6 +231,14 @@ def test_what_hangs_on_linked_sources_alone_is_undetermined() -> None:
     assert not run(answers, detect_copies=False).undetermined.any()
 
 
+def test_audits_that_cannot_turn_the_answer_make_it_undetermined() -> None:
+    answers = annotate(np.random.default_rng(1), liars=0.6)
+    audit = {task: int(answers.truth[task]) for task in range(15)}
+    found = run(answers, audit=audit)
+    assert right(found, answers) < 0.5
+    np.testing.assert_array_equal(found.undetermined, ~found.audited)
+
+
 def test_weights_follow_accuracy() -> None:
     answers = annotate(np.random.default_rng(8), n_sources=10, answers=10)
     found = run(answers, method="one-coin")
