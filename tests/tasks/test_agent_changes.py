@@ -50,8 +50,14 @@ def world(tmp_path_factory):
     return store, view, records, compute_baselines(view, records)
 
 
-def test_injected_changes_are_found_and_named(world):
-    found = study_agents(*world)
+@pytest.fixture(scope="module")
+def whole(world):
+    """The study of all agents, each part in this process."""
+    return study_agents(*world)
+
+
+def test_injected_changes_are_found_and_named(world, whole):
+    found = whole
     names = [CHANGE_KINDS[k] if k >= 0 else "" for k in found.changes.kind]
     kind = dict(zip(found.agents.tolist(), names, strict=True))
     for agent in SHIFTED:
@@ -74,8 +80,7 @@ def test_injected_changes_are_found_and_named(world):
     assert len(together) <= 2
 
 
-def test_no_part_and_no_worker_changes_a_score(world, monkeypatch):
-    whole = study_agents(*world)
+def test_no_part_and_no_worker_changes_a_score(world, whole, monkeypatch):
     small = {"part_bytes": 1}
     monkeypatch.setattr(
         "tasks.agent_changes.plan_parts", lambda *a: plan_parts(*a, **small)
@@ -94,9 +99,8 @@ def test_no_part_and_no_worker_changes_a_score(world, monkeypatch):
         )
 
 
-def test_a_large_fleet_is_searched_part_by_part(world, monkeypatch):
+def test_a_large_fleet_is_searched_part_by_part(world, whole, monkeypatch):
     """Colluders sit in several teams here: parts of one team each cannot see them."""
-    whole = study_agents(*world)
     monkeypatch.setattr("tasks.agent_changes.GATHERED", 100)
     parts = study_agents(*world)
     assert parts.cliques.agents == whole.cliques.agents
@@ -107,9 +111,9 @@ def test_a_large_fleet_is_searched_part_by_part(world, monkeypatch):
     np.testing.assert_array_equal(parts.changes.kind_p, whole.changes.kind_p)
 
 
-def test_correlations_of_groups_equal_those_of_their_agents(world):
+def test_correlations_of_groups_equal_those_of_their_agents(world, whole):
     store, view, records, _ = world
-    found = study_agents(*world).correlations["site"]
+    found = whole.correlations["site"]
     rows, codes = [], []
     for part in plan_parts(store, view, records):
         series = read_part(part)
@@ -141,8 +145,8 @@ def test_too_few_nights_give_no_answer(world):
     assert study_agents(store, view, records, compute_baselines(view, records)) is None
 
 
-def test_the_run_checks_its_null_and_fails_when_it_is_too_light(world):
-    found = study_agents(*world)
+def test_the_run_checks_its_null_and_fails_when_it_is_too_light(whole):
+    found = whole
     night = SimpleNamespace(records={})
 
     def check(family):
