@@ -47,7 +47,8 @@ class ClusterConfig:
     workers, threads_per_worker : int
         For `local` and `threads`.
     memory_limit : str or None
-        Per worker, for example "1GiB"; None sets no limit.
+        Per worker process, for example "1GiB"; None sets no limit.  Threads have none:
+        each would measure the whole process, and all would pause in a large one.
     dashboard : str or None
         ``host:port`` of the Dask dashboard.
     address : str or None
@@ -193,11 +194,12 @@ class ClusterSession:
         with warnings.catch_warnings():
             # A taken dashboard port is not worth a warning on every night.
             warnings.filterwarnings("ignore", message="Port .* is already in use")
+            limit = config.memory_limit if config.kind == "local" else None
             self._cluster = LocalCluster(
                 n_workers=config.workers,
                 threads_per_worker=config.threads_per_worker,
                 processes=config.kind == "local",
-                memory_limit=config.memory_limit or 0,
+                memory_limit=limit or 0,
                 dashboard_address=config.dashboard,
                 host="127.0.0.1" if config.kind == "local" else None,
                 silence_logs=40,

@@ -101,3 +101,13 @@ def _uses_blocks() -> bool:
     assert tasks.blocks.summarize
     assert tasks.reduce.tree_reduce
     return "prefect" in sys.modules
+
+
+def test_threads_in_a_large_process_are_not_paused():
+    """A limit per thread measured the whole process: above it nothing ever ran."""
+    config = ClusterConfig(kind="threads", workers=2, memory_limit="1MiB")
+    with cluster_session(config) as session:
+        client = session.client()
+        workers = client.scheduler_info()["workers"].values()
+        assert [worker["memory_limit"] for worker in workers] == [0, 0]
+        assert client.submit(int, 7).result(timeout=30) == 7
