@@ -71,7 +71,7 @@ def test_its_artifacts_hold_the_headline_the_tables_and_the_page(
     assert by_key["nightly-progress"] == 100.0
     assert MISSING_SITE in by_key["nightly-report"]
     assert f"{LAST}/r1/index.html" in by_key["nightly-page"]
-    assert by_key["nightly-verdicts"].count('"passed"') == 10
+    assert by_key["nightly-verdicts"].count('"passed"') == 11
 
 
 def test_its_log_holds_every_check_and_what_is_missing(
@@ -79,7 +79,7 @@ def test_its_log_holds_every_check_and_what_is_missing(
 ) -> None:
     lines = server.lines(nights.run)
     checks = [line for line in lines if line.startswith("passed ")]
-    assert len(checks) == 10
+    assert len(checks) == 11
     assert any(line.startswith("passed recompute:") for line in checks)
     assert any(f"missing: {MISSING_SITE}" in line for line in lines)
 
