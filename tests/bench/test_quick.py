@@ -184,6 +184,7 @@ def test_the_truth_of_the_accuracy_section_is_exact() -> None:
     assert twin[0][0] == Fraction(35, 12)
 
 
+@pytest.mark.slow
 def test_covariance_far_from_zero_is_exact_by_ours_alone() -> None:
     rows = accuracy.sample(3_200, 1e8)
     truth = accuracy.exact_covariance(rows)

@@ -11,6 +11,7 @@ import pytest
 from tests.bench import sums
 
 
+@pytest.mark.slow
 def test_ours_is_right_on_all_data_and_the_peers_are_close() -> None:
     errors = {pair.name: pair.errors() for pair in sums.pairs(quick=True)}
     assert len(errors) == len(sums.DATA) + 4

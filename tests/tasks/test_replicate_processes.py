@@ -117,6 +117,7 @@ def test_a_worker_that_is_killed_is_silent_and_replaced(client):
     assert client.status == "running"
 
 
+@pytest.mark.slow
 def test_a_worker_that_stands_still_is_late_though_its_connection_is_open(client):
     client.wait_for_workers(3, timeout=120)  # the one that was killed is back
     pids = client.run(os.getpid)
