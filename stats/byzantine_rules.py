@@ -2,7 +2,6 @@
 
 They are made for gradients of equal meaning.  With evidence, sources see different
 things, and a rule that picks the largest crowd throws away those who know better.
-docs/explanation/lying-sources.md shows each of them under its worst attack.
 """
 
 from __future__ import annotations
