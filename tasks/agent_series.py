@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from stats.shard_moments import agent_means
 from stats.transforms import Transforms
+from stats.within import MIN_ROWS
 from storage.reading import read_teams
 from storage.schema import ShardData, ShardRow
 from storage.store import BehaviorStore, StoreHandle
@@ -25,8 +26,6 @@ from tasks.schema_scale import schema_transforms
 
 __all__ = ["AgentSeries", "PartRef", "plan_parts", "read_part"]
 
-# Agents of a team and night below which their mean says too little to compare with.
-MIN_AGENTS = 3
 # What the residuals of one part may take; working memory is a few times that.
 _PART_BYTES = 32 * 2**20
 
@@ -78,8 +77,6 @@ class AgentSeries:
         Transformed mean of the agent's steps minus the mean of its team's agents that
         night, over √(1 - 1/n) since that mean contains it; NaN where missing, absent,
         or in a team of fewer than 3 agents that night.
-    tonight : float64 array, shape (a, d)
-        Raw means of the last night.
     known : bool array, shape (T,)
         Nights on which all parts of the site that usually come were there: only then
         is an agent without rows absent.
@@ -93,7 +90,6 @@ class AgentSeries:
     team: NDArray[np.int64]
     rows: NDArray[np.int64]
     residual: NDArray[np.float64]
-    tonight: NDArray[np.float64]
     known: NDArray[np.bool_]
 
     @property
@@ -176,7 +172,6 @@ def read_part(part: PartRef) -> AgentSeries:
     place[order] = np.arange(len(keys))
     residual = np.full((len(keys), len(part.nights), d), np.nan)
     rows = np.zeros(residual.shape[:2], dtype=np.int64)
-    tonight = np.full((len(keys), d), np.nan)
     longest = max((data.entities.dtype.itemsize for _, data, _ in pieces), default=4)
     entities = np.zeros(len(keys), dtype=f"<U{longest // 4}")
     for key, (t, data, group) in zip(flat, pieces, strict=True):
@@ -184,8 +179,6 @@ def read_part(part: PartRef) -> AgentSeries:
         residual[at, t] = _residual(part, t, data, group)
         rows[at, t] = data.count.sum(axis=1)
         entities[at] = data.entities
-        if t == len(part.nights) - 1:
-            tonight[at] = agent_means(data.values)[0]
     sorted_keys = keys[order]
     return AgentSeries(
         site=part.site,
@@ -196,7 +189,6 @@ def read_part(part: PartRef) -> AgentSeries:
         team=sorted_keys % max(groups, 1),
         rows=rows,
         residual=residual,
-        tonight=tonight,
         known=_known(part),
     )
 
@@ -266,8 +258,8 @@ def _residual(
 ) -> NDArray[np.float64]:
     cells, _ = agent_means(part.transforms.apply(data.values))
     n = part.centre_n[t, group]
-    enough = n >= MIN_AGENTS
-    shrink = np.sqrt(1.0 - 1.0 / np.where(enough, n, MIN_AGENTS))
+    enough = n >= MIN_ROWS
+    shrink = np.sqrt(1.0 - 1.0 / np.where(enough, n, MIN_ROWS))
     moved = (cells - part.centre[t, group]) / shrink
     return np.where(enough & np.isfinite(moved), moved, np.nan)
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from stats.hierarchy import Hierarchy
 from stats.labelled import Labelled
 from stats.series_sums import SeriesSums
-from tasks.agent_series import MIN_AGENTS, AgentSeries, PartRef
+from stats.within import MIN_ROWS
+from tasks.agent_series import AgentSeries, PartRef
 from tasks.baselines import LEVELS, Baselines, Level
 
 __all__ = ["GroupCorrelation", "group_correlations", "team_series"]
@@ -65,7 +66,7 @@ def team_series(
         in them, unlike in the residuals.
     """
     n = part.centre_n[window, :, feature]
-    shrink = np.sqrt(1.0 - 1.0 / np.maximum(n, MIN_AGENTS))
+    shrink = np.sqrt(1.0 - 1.0 / np.maximum(n, MIN_ROWS))
     team = series.team
     values = series.residual[:, window, feature] * shrink.T[team]
     values += part.centre[window, :, feature].T[team]

@@ -94,7 +94,9 @@ def change_summary(scores: Scores) -> ChangeSummary | None:
     if family is None:
         return None
     changes = family.changes
-    kinds = [(name, int((changes.kind == k).sum())) for k, name in _kinds()]
+    kinds = [
+        (name, int((changes.kind == k).sum())) for k, name in enumerate(CHANGE_KINDS)
+    ]
     return ChangeSummary(
         tested=int(np.isfinite(changes.p).sum()),
         found=int(changes.found.sum()),
@@ -102,10 +104,6 @@ def change_summary(scores: Scores) -> ChangeSummary | None:
         level=changes.level,
         null_size=int(changes.null_size.min()),
     )
-
-
-def _kinds() -> list[tuple[int, str]]:
-    return list(enumerate(CHANGE_KINDS))
 
 
 def correlation_map(

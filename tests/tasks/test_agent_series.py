@@ -77,17 +77,17 @@ def test_series_equal_a_loop_over_agents(night, part_bytes):
         assert seen == sum(n > 0 for n in rows.values()) > 500
 
 
-def test_tonight_is_raw_and_absent_where_the_site_is_silent(night):
+def test_nobody_is_called_absent_where_the_site_is_silent(night):
     store, view, records = night
     parts = {p.site: read_part(p) for p in plan_parts(store, view, records)}
-    assert np.isnan(parts[MISSING_SITE].tonight).all()
+    assert np.isnan(parts[MISSING_SITE].residual[:, -1]).all()
     assert not parts[MISSING_SITE].rows[:, -1].any()
     assert not parts[MISSING_SITE].known[-1]
     assert parts[MISSING_SITE].present[:, -1].all()
     north = parts["north"]
     data = store.read(view.winners["north", LAST][0])
     one = int(np.flatnonzero(north.agents == data.agents[5])[0])
-    assert np.nanmean(data.values[5, :, 0]) == pytest.approx(north.tonight[one, 0])
+    assert north.rows[one, -1] == data.count[5].sum()
     assert north.entities[one] == data.entities[5]
     assert repr(north).startswith("AgentSeries: agents=80 | nights=9 | site=north")
 
