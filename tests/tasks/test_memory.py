@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
+from distributed import Client, LocalCluster
 from zarr.codecs import BloscCodec, TransposeCodec
 
 from stats.moments import GroupMoments
 from stats.sparse_groups import SparseGroups
 from stats.summary import merge_all
-from tasks.cluster import ClusterConfig, cluster_session
 from tasks.memory import MemoryLimit, Prediction, allowed_bytes, peak_memory, predict
 from tasks.probe import Probe, probe
 from tasks.summarize import BUILD
@@ -118,9 +118,15 @@ def test_a_limit_is_read_from_text_workers_or_the_machine():
     assert allowed_bytes(None, None) > 100 * MIB
     with pytest.raises(MemoryLimit, match="'much' is no size"):
         allowed_bytes("much", None)
-    config = ClusterConfig(kind="threads", workers=1, memory_limit="1GiB")
-    with cluster_session(config) as session:
-        client = session.client()
+    with (
+        LocalCluster(
+            n_workers=1,
+            processes=False,
+            memory_limit="1GiB",
+            dashboard_address=":0",
+        ) as cluster,
+        Client(cluster) as client,
+    ):
         assert allowed_bytes(None, client) == 1024 * MIB
         assert allowed_bytes("5GiB", client) == 1024 * MIB
         assert allowed_bytes("1MiB", client) == MIB
