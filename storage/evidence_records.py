@@ -1,0 +1,64 @@
+"""What a shard of evidence holds: what one source says of agents, row by row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["EVIDENCE", "EvidenceData"]
+
+EVIDENCE = "evidence"
+"""Dataset of all evidence shards; the site of their keys is the source."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EvidenceData:
+    """Columns of an evidence shard, sorted by `seq`.
+
+    Attributes
+    ----------
+    source : str
+        Who says it; safe as a path.
+    epoch : int
+        Of the source's counter.  (source, epoch, seq) is the identity of a row.
+    seq : int64 array, shape (n,)
+        Number the source gave to the row, strictly increasing.
+    agent : int32 array, shape (n,)
+        Place in `agent_names`.
+    agent_names : str array, shape (a,)
+        Sorted, each used.
+    kind : uint8 array, shape (n,)
+        Place in `kind_names`.
+    kind_names : tuple of str
+        Types of evidence, as `stats.evidence.EvidenceType` names them.
+    hypothesis : uint8 array, shape (n,)
+        Place in `hypotheses`.
+    hypotheses : tuple of str
+        One: ratios of it against its opposite.  Several: log-likelihoods of each.
+    time : int64 array, shape (n,)
+        Nanoseconds UTC of what was seen.
+    log_ratio : float64 array, shape (n,)
+        Natural logarithm, finite.
+    confidence : float64 array, shape (n,)
+        In [0, 1].
+    """
+
+    source: str
+    epoch: int
+    seq: NDArray[np.int64]
+    agent: NDArray[np.int32]
+    agent_names: NDArray[np.str_]
+    kind: NDArray[np.uint8]
+    kind_names: tuple[str, ...]
+    hypothesis: NDArray[np.uint8]
+    hypotheses: tuple[str, ...]
+    time: NDArray[np.int64]
+    log_ratio: NDArray[np.float64]
+    confidence: NDArray[np.float64]
+
+    @property
+    def n(self) -> int:
+        """Rows."""
+        return len(self.seq)
