@@ -5,6 +5,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 CODE := flows tasks stats storage
 PYTHON ?=
+TEST_JOBS ?= 2
 
 # Settings every command runs with: the workflow server sends no telemetry and may
 # take its time to start on a busy machine.
@@ -36,8 +37,9 @@ setup: ## create .venv and install everything (does nothing the second time)
 nightly: setup ## the nightly run on the example data; prints where the report is
 	@$(BIN)/consilience demo
 
-test: setup ## the default test suite
-	@$(BIN)/python -m pytest -m "not slow"
+# A file stays with one process, so that what it shares is made once.
+test: setup ## the default test suite; TEST_JOBS processes, 2 unless told
+	@$(BIN)/python -m pytest -m "not slow" -n $(TEST_JOBS) --dist loadfile
 
 lint: setup ## style and formatting
 	@$(BIN)/ruff check .
