@@ -12,11 +12,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from stats.byzantine_certificate import (
+    evidence_against_rivals,
+    evidence_needed,
+    further_rounds,
+)
 from stats.byzantine_rules import centered_clipping, geometric_median, krum
+from stats.byzantine_trimmed import (
+    coordinate_median,
+    filtered_min_rule,
+    trimmed_mean,
+)
 from stats.summary import InvalidInput
 from stats.vote import Verdict, vote
 
 __all__ = [
+    "ERROR",
     "STATUSES",
     "Decision",
     "Verdict",
@@ -24,7 +35,10 @@ __all__ = [
     "centered_clipping",
     "coordinate_median",
     "decide",
+    "evidence_against_rivals",
+    "evidence_needed",
     "filtered_min_rule",
+    "further_rounds",
     "geometric_median",
     "krum",
     "sources_needed",
@@ -35,6 +49,9 @@ __all__ = [
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+
+ERROR = 1e-5
+"""Largest probability of a wrong certified decision, unless another is given."""
 
 STATUSES = ("certified", "supported", "undetermined", "quorum lost")
 
@@ -48,11 +65,22 @@ class Decision:
     hypothesis : int64 array, shape (g,)
         -1 unless the status is certified or supported.
     status : int8 array, shape (g,)
-        Position in `STATUSES`.  Certified: every rival loses in the own sums of at
-        least 2f + 1 sources, so of f + 1 honest ones.  Supported: two robust rules
-        agree, and enough honest sources were declared to be informative.
+        Position in `STATUSES`.  Certified: the evidence against every rival is as
+        large as needed, whichever f sources lie.  Supported: two robust rules agree,
+        and enough honest sources were declared to be informative.  Quorum lost: too
+        few sources, or more than f of the least number that f needs are silent.
+    leading : int64 array, shape (g,)
+        Hypothesis that is ahead, whatever the status: a guess that f liars may have
+        made.
+    evidence : float64 array, shape (g,)
+        Nats for the leading hypothesis against its closest rival, see
+        `evidence_against_rivals`; NaN where the quorum is lost.
+    needed : float
+        Evidence from which on a decision is certified.
     margin : int64 array, shape (g,)
-        Sources against which the closest rival loses; 2f + 1 are needed.
+        Sources in whose own sums the closest rival loses.  With f or fewer, no number
+        of further rounds can settle it: sources that can tell the two apart are
+        missing.
     sources : int64 array, shape (g,)
         Sources with a usable statement on the group.
     f : int
@@ -61,6 +89,9 @@ class Decision:
 
     hypothesis: Ints
     status: NDArray[np.int8]
+    leading: Ints
+    evidence: Floats
+    needed: float
     margin: Ints
     sources: Ints
     f: int
@@ -77,77 +108,6 @@ def sources_needed(f: int) -> int:
     Source: Pease, Shostak, Lamport, J. ACM 27 (1980).
     """
     return 3 * f + 1
-
-
-def coordinate_median(beliefs: ArrayLike) -> Floats:
-    """Median over sources, per hypothesis.
-
-    Parameters
-    ----------
-    beliefs : array_like, shape (..., sources, h)
-        NaN is a source that says nothing.
-
-    Returns
-    -------
-    float64 array, shape (..., h)
-        NaN without sources.  Inside the honest range while fewer than half lie.
-    """
-    x = np.asarray(beliefs, np.float64)
-    return _trimmed(x, (np.isfinite(x).sum(axis=-2) - 1) // 2)
-
-
-def trimmed_mean(beliefs: ArrayLike, f: int) -> Floats:
-    """Mean over sources without the f lowest and f highest, per hypothesis.
-
-    Parameters
-    ----------
-    beliefs : array_like, shape (..., sources, h)
-        NaN is a source that says nothing.
-    f : int
-
-    Returns
-    -------
-    float64 array, shape (..., h)
-        NaN where no more than 2 f sources speak.  What is left lies between two honest
-        values, so the mean stays inside the honest range.
-
-    Notes
-    -----
-    Source: Dolev et al., J. ACM 33 (1986).
-    """
-    x = np.asarray(beliefs, np.float64)
-    return _trimmed(x, np.full(x.shape[:-2] + x.shape[-1:], f))
-
-
-def filtered_min_rule(beliefs: ArrayLike, f: int) -> Floats:
-    """Smallest belief per hypothesis after the f lowest are dropped.
-
-    Parameters
-    ----------
-    beliefs : array_like, shape (..., sources, h)
-        NaN is a source that says nothing.
-    f : int
-
-    Returns
-    -------
-    float64 array, shape (..., h)
-        To be compared between hypotheses: the largest one is decided for.  A decision
-        rule, not a posterior.  NaN where no more than 2 f sources speak.
-
-    Notes
-    -----
-    Beliefs are normalised per source first.  One honest source that can tell two
-    hypotheses apart is enough to reject the wrong one: a mean would drown it.
-    Source: Mitra, Richards, Sundaram, IEEE Trans. Automatic Control 66 (2021).
-    """
-    x = np.asarray(beliefs, np.float64)
-    with np.errstate(invalid="ignore"):
-        log_p = x - special.logsumexp(x, axis=-1, keepdims=True)
-    ordered = np.sort(log_p, axis=-2)  # NaN last
-    speak = np.isfinite(log_p).sum(axis=-2)
-    at = np.minimum(f, np.maximum(ordered.shape[-2] - 1, 0))
-    lowest: Floats = ordered[..., at, :]
-    return np.where(speak > 2 * f, lowest, np.nan)
 
 
 def bounded_influence(beliefs: ArrayLike, doubt: float = 0.3) -> Floats:
@@ -183,21 +143,29 @@ def bounded_influence(beliefs: ArrayLike, doubt: float = 0.3) -> Floats:
     return mixed
 
 
-def decide(beliefs: ArrayLike, f: int, *, informative: int | None = None) -> Decision:
+def decide(
+    beliefs: ArrayLike,
+    f: int,
+    *,
+    informative: int | None = None,
+    error: float = ERROR,
+) -> Decision:
     """Decide for a hypothesis in every group where f lying sources cannot turn it.
 
     Parameters
     ----------
     beliefs : array_like, shape (g, sources, h)
         Sums of each source alone: log-likelihoods up to a constant of the source.
-        NaN and infinities are a source that says nothing: an honest one never sends
-        them.
+        A row for every source that is known, also for one that said nothing: NaN, or
+        zeros.  Infinities count as silence too: an honest source never sends them.
     f : int
         Lying sources to withstand.
     informative : int, optional
         Honest sources that are known, from outside and not from these messages, to
         tell every pair of hypotheses apart.  With 2 f + 1 the weaker status
         "supported" is given.
+    error : float
+        Largest probability with which a certified decision may be wrong, in (0, 1).
 
     Returns
     -------
@@ -206,13 +174,13 @@ def decide(beliefs: ArrayLike, f: int, *, informative: int | None = None) -> Dec
     Raises
     ------
     InvalidInput
-        For another shape, fewer than two hypotheses or f < 0.
+        For another shape, fewer than two hypotheses, f < 0 or an error outside (0, 1).
 
     Notes
     -----
-    Certified is wrong only if f + 1 honest sources are wrong by themselves.  More than
-    f liars are beyond any promise, and no rule can see that.  With f = 0 the sums of
-    all sources decide, and a tie is undetermined.
+    What "certified" rests on, with its proof, is in `evidence_against_rivals`.  More
+    than f liars are beyond any promise, and no rule can see that.  With f = 0 the sums
+    of all sources decide, as if nobody lied, and only a tie is undetermined.
     """
     x = np.asarray(beliefs, np.float64)
     if x.ndim != 3 or x.shape[2] < 2 or f < 0:
@@ -223,40 +191,30 @@ def decide(beliefs: ArrayLike, f: int, *, informative: int | None = None) -> Dec
     usable: Bools = np.asarray(np.isfinite(x).all(axis=2))
     x = np.where(usable[..., None], x, np.nan)
     sources = usable.sum(axis=1)
-    enough = sources >= sources_needed(f)
-    chosen, tie = _best(trimmed_mean(x, f))
-    second, tie_2 = _best(filtered_min_rule(x, f))
-    margin = _margin(x, chosen)
+    lost = (x.shape[1] < sources_needed(f)) | (sources < 2 * f + 1)
+    leading, tie = _best(trimmed_mean(x, f))
+    evidence = evidence_against_rivals(x, leading, f).min(axis=1)
+    needed = evidence_needed(x.shape[2], error)
     status = np.full(len(x), 2, dtype=np.int8)
     if f == 0:
-        status[enough & ~tie] = 0
-        margin = np.where(tie, 0, sources)
+        status[~tie] = 0
     else:
         if informative is not None and informative >= 2 * f + 1:
-            status[(chosen == second) & ~tie & ~tie_2] = 1
-        status[margin >= 2 * f + 1] = 0
-    status[~enough] = 3
+            second, tie_2 = _best(filtered_min_rule(x, f))
+            agree = (leading == second) & ~tie & ~tie_2
+            status[agree & (sources >= sources_needed(f))] = 1
+        status[evidence >= needed] = 0
+    status[lost] = 3
     return Decision(
-        hypothesis=np.where(status <= 1, chosen, -1),
+        hypothesis=np.where(status <= 1, leading, -1),
         status=status,
-        margin=np.where(enough, margin, 0),
+        leading=np.where(lost, -1, leading),
+        evidence=np.where(lost, np.nan, evidence),
+        needed=needed,
+        margin=np.where(lost, 0, _margin(x, leading)),
         sources=sources.astype(np.int64),
         f=f,
     )
-
-
-def _trimmed(x: Floats, cut: Ints) -> Floats:
-    """Mean of the ordered values from `cut` to the same from above; NaN is last."""
-    ordered = np.sort(np.where(np.isfinite(x), x, np.nan), axis=-2)
-    speak = np.isfinite(ordered).sum(axis=-2)
-    place = np.arange(x.shape[-2])[:, None]
-    low, high = cut[..., None, :], (speak - cut)[..., None, :]
-    inside = (place >= low) & (place < high)
-    total = np.where(inside, ordered, 0.0).sum(axis=-2)
-    kept = inside.sum(axis=-2)
-    out: Floats = np.full(total.shape, np.nan)
-    np.divide(total, kept, out=out, where=kept > 0)
-    return out
 
 
 def _best(scores: Floats) -> tuple[Ints, Bools]:

@@ -42,8 +42,9 @@ def geometric_median(vectors: ArrayLike, *, steps: int = 100) -> Floats:
     """
     x = _checked(vectors, "geometric_median")
     middle = np.median(x, axis=0)
-    scale = max(float(np.abs(x - middle).max(initial=0.0)), 1e-300)
-    for _ in range(steps):
+    # Half of the vectors say how large a small distance is: one far away must not.
+    scale = float(np.median(np.linalg.norm(x - middle, axis=1)))
+    for _ in range(steps if scale > 0 else 0):  # 0: half of them are in one place
         distance = np.maximum(np.linalg.norm(x - middle, axis=1), 1e-9 * scale)
         moved = (x / distance[:, None]).sum(axis=0) / (1.0 / distance).sum()
         if np.abs(moved - middle).max() <= 1e-12 * scale:

@@ -24,7 +24,7 @@ from tests.bench.timing import ROOT, commit, machine
 
 SECTIONS = (
     "sums", "kernels", "readers", "passes", "peers", "accuracy", "growth", "overhead",
-    "memory", "night", "quantiles", "online", "crosscorr", "anomalies",
+    "memory", "night", "quantiles", "online", "crosscorr", "anomalies", "liars",
 )  # fmt: skip
 PEERS = {
     "peers": ("duckdb", "polars", "flox", "scikit-learn"),
