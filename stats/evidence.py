@@ -11,6 +11,7 @@ from scipy import special
 
 from stats.evidence_block import WEIGHT_UNIT, quantised
 from stats.evidence_sums import EvidenceSums
+from stats.logspace import softmax
 from stats.summary import InvalidInput
 
 __all__ = [
@@ -121,7 +122,7 @@ def log_posterior(
         log_odds=log_odds,
         log_p=special.log_expit(log_odds),
         log_not_p=special.log_expit(-log_odds),
-        p=special.softmax(score, axis=1),
+        p=softmax(score),
         magnitude=sums.magnitude().sum(axis=1),
         error=error,
     )
@@ -162,9 +163,16 @@ def _scores(
 
 
 def _others(score: Floats) -> Floats:
-    """Log of the sum of the other columns' exponentials, without subtraction."""
-    k = score.shape[1]
-    out = np.empty_like(score)
-    for j in range(k):
-        out[:, j] = special.logsumexp(np.delete(score, j, axis=1), axis=1)
-    return out
+    """Log of the sum of the other columns' exponentials, without subtraction.
+
+    What lies before a column and what lies after it are summed one way each, so that
+    the work grows with the columns and not with their pairs.
+    """
+    nothing = np.full((len(score), 1), -np.inf)
+    before = np.logaddexp.accumulate(score[:, :-1], axis=1)
+    after = np.logaddexp.accumulate(score[:, :0:-1], axis=1)[:, ::-1]
+    found: Floats = np.logaddexp(
+        np.concatenate([nothing, before], axis=1),
+        np.concatenate([after, nothing], axis=1),
+    )
+    return found

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import special
 
 from stats.evidence import EvidenceSums, EvidenceType, log_posterior
 from stats.summary import InvalidInput
@@ -99,6 +100,18 @@ def test_probabilities_of_many_hypotheses_sum_to_one():
     )  # fmt: skip
     total = log_posterior(sums, np.zeros(k)).p.sum(axis=1)
     assert np.abs(total - 1).max() <= 1e-15 * k
+
+
+@pytest.mark.parametrize("k", [2, 3, 9])
+def test_each_hypothesis_is_set_against_all_others_together(k):
+    rng = np.random.default_rng(4)
+    score = rng.normal(scale=30.0, size=k)
+    zeros = EvidenceSums.from_block(
+        np.zeros(k), 1.0, [0] * k, 1, hypotheses=range(k), n_hypotheses=k
+    )
+    found = log_posterior(zeros, score).log_odds[0]
+    rest = [special.logsumexp(np.delete(score, j)) for j in range(k)]
+    assert found == pytest.approx(score - rest, rel=1e-13, abs=1e-13)
 
 
 def test_no_evidence_is_the_prior():
