@@ -100,14 +100,21 @@ def ingest(
     keep: Annotated[
         bool, typer.Option(help="Copy refused files to quarantine, do not move them.")
     ] = False,
+    evidence: Annotated[
+        bool,
+        typer.Option(
+            help="Read every file as evidence, also where nothing in it says so."
+        ),
+    ] = False,
     now: Now = None,
     json: Json = False,
 ) -> None:
     """Take delivered files into the store.
 
-    Files that are known already change nothing.  Files that cannot be used are put
-    into HOME/quarantine with the reason.  Exit status: 0 all applied or known, 1 some
-    refused, 2 nothing could be committed.
+    A file is evidence when it names the dataset evidence, or has a column source and
+    none called team; otherwise it is behaviour.  Files that are known already change
+    nothing.  Files that cannot be used are put into HOME/quarantine with the reason.
+    Exit status: 0 all applied or known, 1 some refused, 2 nothing could be committed.
     """
     from flows.console import Console  # noqa: PLC0415
     from flows.ingest import ingest as flow  # noqa: PLC0415
@@ -116,7 +123,7 @@ def ingest(
     with Console(json=json) as console:
         parameters = IngestParameters(
             home=home, paths=tuple(paths or ()), strict=strict,
-            dry_run=dry_run, keep=keep, now=now,
+            dry_run=dry_run, keep=keep, now=now, evidence=evidence,
         )  # fmt: skip
         report = flow(parameters)
         console.ingested(report, parameters.quarantine)

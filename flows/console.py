@@ -150,13 +150,15 @@ class Console:
             f"{found['dataset']}: {found['shards']} shards, snapshot "
             f"{found['snapshot']}, store {found['store']}"
         )
-        sites = Table("site", "shards", "rows", "first night", "last night")
-        for site, row in found["sites"].items():
-            sites.add_row(
-                escape(site), f"{row['shards']:,}", f"{row['rows']:,}",
-                row["first"], row["last"],
-            )  # fmt: skip
-        self._out.print(sites)
+        for noun, group in (("site", "sites"), ("source of evidence", "sources")):
+            table = Table(noun, "shards", "rows", "first night", "last night")
+            for name, row in found[group].items():
+                table.add_row(
+                    escape(name), f"{row['shards']:,}", f"{row['rows']:,}",
+                    row["first"], row["last"],
+                )  # fmt: skip
+            if group == "sites" or found[group]:
+                self._out.print(table)
         nights = Table("night", "revision", "verdict", "report")
         for row in found["nights"][-20:]:
             nights.add_row(

@@ -14,7 +14,7 @@ __all__ = ["ingest"]
 
 @flow(name="ingest", validate_parameters=True)
 def ingest(parameters: IngestParameters) -> IngestReport:
-    """Ingest delivered files.
+    """Ingest delivered files of behaviour and of evidence.
 
     Known shards are no-ops, corrections become new versions, files that cannot be used
     go to the quarantine with their reason; the store changes in whole commits only.
@@ -28,6 +28,7 @@ def ingest(parameters: IngestParameters) -> IngestReport:
         keep=parameters.keep,
         now=parameters.now_ns,
         batch=parameters.batch,
+        evidence=parameters.evidence,
     )
     if report.rejected:
         create_table_artifact(

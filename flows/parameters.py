@@ -103,6 +103,10 @@ class IngestParameters(_Parameters):
         default=False,
         description="Copy refused files to the quarantine instead of moving them.",
     )
+    evidence: bool = Field(
+        default=False,
+        description="Read every file as evidence, also where nothing in it says so.",
+    )
     batch: int = Field(
         default=64, ge=1, le=4096, description="Shards per commit, 1 to 4096."
     )

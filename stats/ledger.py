@@ -14,7 +14,8 @@ from stats.summary import InvalidInput, digest
 
 __all__ = ["KINDS", "LedgerEntry", "ShardLedger"]
 
-KINDS = ("data", "manifest", "retraction")
+KINDS = ("data", "manifest", "retraction", "table")
+_COUNTED = ("data", "table")
 _KEY = ("dataset", "site", "night", "part")
 _VERSION = ("epoch", "seq")
 
@@ -31,7 +32,8 @@ class LedgerEntry:
         The version; compared in this order.  epoch in [0, 2³¹), seq in [0, 2⁵³).
     sha256 : str
         Of the canonical bytes, 64 hexadecimal digits.
-    kind : {"data", "manifest", "retraction"}
+    kind : {"data", "manifest", "retraction", "table"}
+        A table holds evidence.
     n : int
         Rows present.
 
@@ -85,8 +87,8 @@ class ShardLedger:
     Union is associative, commutative and idempotent: duplicates, reordering, stale
     versions and partial exchanges between replicas leave the same bytes.  What counts
     is derived, never stored: the winner of a key is its highest version, if exactly one
-    content claims it and it is data.  Nothing orders by arrival or by a clock, and
-    nothing is ever deleted.
+    content claims it and it is data or a table.  Nothing orders by arrival or by a
+    clock, and nothing is ever deleted.
 
     Examples
     --------
@@ -139,11 +141,11 @@ class ShardLedger:
     def winners(self) -> tuple[LedgerEntry, ...]:
         """Return what counts, sorted by key: at most one entry a key.
 
-        The highest version, if exactly one content claims it and its kind is data.  A
-        retraction or a manifest at the top means that the key contributes nothing.
+        The highest version, if exactly one content claims it and it is data or a table.
+        A retraction or a manifest at the top means that the key contributes nothing.
         """
-        data = self.columns["kind"] == "data"
-        return self._take(self._at_top() & (self._contents() == 1) & data)
+        counted = np.isin(self.columns["kind"], _COUNTED)
+        return self._take(self._at_top() & (self._contents() == 1) & counted)
 
     def quarantined(self) -> tuple[LedgerEntry, ...]:
         """Entries of keys whose highest version has two or more contents.

@@ -43,6 +43,9 @@ __all__ = [
 T = TypeVar("T")
 _PROTOTYPE = default_buffer_prototype()
 _CONFIG: ArrayConfigParams = {"order": "C", "write_empty_chunks": True}
+# Bytes above which arrays of a group are written one after another: zarr encodes ten
+# chunks of each at a time.
+_LARGE = 2**24
 # What a damaged chunk raises: zarr and the codecs have no common root.
 _DAMAGE = (ValueError, TypeError, RuntimeError, KeyError, IcechunkError)
 
@@ -154,9 +157,13 @@ async def write_group(
     """Write a group with its attributes and arrays; its place must be empty."""
     document = {"zarr_format": 3, "node_type": "group", "attributes": dict(attributes)}
     await _set_document(store, path, document)
+    small = {name: i for name, i in arrays.items() if i.values.nbytes < _LARGE}
     await asyncio.gather(
-        *(_write_array(store, f"{path}/{name}", item) for name, item in arrays.items())
+        *(_write_array(store, f"{path}/{name}", item) for name, item in small.items())
     )
+    for name, item in arrays.items():
+        if name not in small:
+            await _write_array(store, f"{path}/{name}", item)
 
 
 async def write_groups(store: Store, paths: Sequence[str]) -> None:

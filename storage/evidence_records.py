@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EVIDENCE", "EvidenceData"]
+__all__ = ["COLUMNS", "EVIDENCE", "EVIDENCE_TYPES", "HYPOTHESIS", "EvidenceData"]
 
 EVIDENCE = "evidence"
 """Dataset of all evidence shards; the site of their keys is the source."""
+EVIDENCE_TYPES = (
+    "api pattern",
+    "consensus violation",
+    "network behavior",
+    "peer validation",
+    "resource usage",
+    "timing anomaly",
+)
+"""Types that a row may have: those of `stats.evidence.EvidenceType`."""
+HYPOTHESIS = "compromised"
+"""What ratios speak of where a source names no hypothesis."""
+COLUMNS = ("seq", "agent", "kind", "hypothesis", "time", "log_ratio", "confidence")
+"""Fields with an entry per row."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,3 +75,19 @@ class EvidenceData:
     def n(self) -> int:
         """Rows."""
         return len(self.seq)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the columns."""
+        return sum(getattr(self, name).nbytes for name in COLUMNS)
+
+    def take(self, rows: NDArray[np.int64] | slice) -> EvidenceData:
+        """Return some rows; names stay those of the whole shard."""
+        return replace(self, **{name: getattr(self, name)[rows] for name in COLUMNS})
+
+    def __repr__(self) -> str:
+        return (
+            f"EvidenceData: n={self.n:_} | source={self.source} | epoch={self.epoch} | "
+            f"agents={len(self.agent_names):_} | types={len(self.kind_names)} | "
+            f"hypotheses={len(self.hypotheses)}"
+        )

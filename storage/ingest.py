@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from storage.contents import size_of
 from storage.errors import Rejected
+from storage.evidence_files import is_evidence
+from storage.evidence_signatures import Signatures
+from storage.evidence_staging import stage_evidence
+from storage.issuing import issue_versions
 from storage.quarantine import Quarantined, quarantine_file, quarantine_list
 from storage.records import ShardKey, ShardRow, Version
-from storage.shards import Receipt, Shard, plan, write_shards
+from storage.shards import Receipt, plan, write_shards
 from storage.sources import SUFFIXES, read_header, sidecar_of, stated_site
-from storage.staging import Staged, stage, with_version
+from storage.staging import Staged, stage
 from storage.store import BehaviorStore
 
 __all__ = [
@@ -97,10 +102,13 @@ def ingest(
     keep: bool = False,
     skip_known: bool = False,
     archive: Path | None = None,
+    signatures: Signatures | None = None,
     batch: int = 64,
     progress: Progress | None = None,
 ) -> IngestReport:
     """Validate landing files and commit the good ones, `batch` files per commit.
+
+    Files of behaviour and of evidence may lie side by side.
 
     Parameters
     ----------
@@ -125,6 +133,8 @@ def ingest(
         not read such a file again.
     archive : Path, optional
         Folder that files move to once they are committed; None leaves them.
+    signatures : Signatures, optional
+        What is asked of the signatures of evidence; nothing by default.
     batch : int
         Files per commit; a commit also closes at 256 MiB of arrays.
     progress : callable, optional
@@ -141,7 +151,9 @@ def ingest(
     """
     files = landing_files(paths)
     clock = time.time_ns() if now is None else now
-    work = _Work(store, quarantine, clock, dict(options or {}), keep, archive)
+    work = _Work(
+        store, quarantine, clock, dict(options or {}), keep, archive, signatures
+    )
     if not dry_run:
         store.require_writable()
     known = _known(store) if skip_known else {}
@@ -164,7 +176,7 @@ def ingest(
 
 
 def _known(store: BehaviorStore) -> dict[tuple[ShardKey, Version, str], ShardRow]:
-    return {(row.key, row.version, row.sha256): row for row in store.shards()}
+    return {(row.key, row.version, row.sha256): row for row in store.rows()}
 
 
 class _Work:
@@ -178,6 +190,7 @@ class _Work:
         options: dict[str, Any],
         keep: bool,
         archive: Path | None,
+        signatures: Signatures | None,
     ) -> None:
         self.store = store
         self.quarantine = quarantine
@@ -185,6 +198,7 @@ class _Work:
         self.options = options
         self.keep = keep
         self.archive = archive
+        self.signatures = signatures
         self.pending: list[Staged] = []
         self.receipts: list[Receipt] = []
         self.rejected: list[Rejected] = []
@@ -203,13 +217,22 @@ class _Work:
                 self.receipts.append(_receipt(row, self.store.snapshot))
                 self._archive(file)
                 return None
-            return stage(file, self.store.schema, now=self.now, options=self.options)
+            return self._stage(file)
         except Rejected as error:
             self.rejected.append(error)
             if quarantine:
                 site = stated_site(file, self.options)
                 quarantine_file(file, error, self.quarantine, site=site, keep=self.keep)
             return None
+
+    def _stage(self, file: Path) -> Staged:
+        schema = self.store.schema
+        if not is_evidence(file, self.options):
+            return stage(file, schema, now=self.now, options=self.options)
+        return stage_evidence(
+            file, now=self.now, options=self.options,
+            historical=schema.historical, signatures=self.signatures,
+        )  # fmt: skip
 
     def _stated(
         self, file: Path, known: Mapping[tuple[ShardKey, Version, str], ShardRow]
@@ -224,16 +247,16 @@ class _Work:
 
     def full(self, batch: int) -> bool:
         """Tell whether the next commit is due."""
-        size = sum(staged.shard.data.values.nbytes for staged in self.pending)
+        size = sum(size_of(staged.shard.data) for staged in self.pending)
         return len(self.pending) >= batch or size >= _BATCH_BYTES
 
     def flush(self, *, dry_run: bool) -> None:
         """Commit what waits, then archive its files."""
         if not self.pending:
             return
-        shards = _versions(self.store.shards(), self.pending)
+        shards = issue_versions(self.store.rows(), self.pending)
         if dry_run:
-            states, _ = plan(self.store.shards(), shards, self.store.rows_per_chunk)
+            states, _ = plan(self.store.rows(), shards, self.store.rows_per_chunk)
             self.receipts += [
                 _receipt(shard.row, self.store.snapshot, state)
                 for shard, state in zip(shards, states, strict=True)
@@ -270,28 +293,3 @@ class _Work:
 
 def _receipt(row: ShardRow, snapshot: str, state: Any = "duplicate") -> Receipt:
     return Receipt(row.key, row.version, state, row.n, row.sha256, snapshot)
-
-
-def _versions(rows: Sequence[ShardRow], pending: Sequence[Staged]) -> list[Shard]:
-    """Issue the site's next number to files without a version.
-
-    Content that the store already has under its key keeps the version it has there.
-    """
-    content = {(row.key, row.sha256): row.version for row in rows}
-    newest: dict[str, Version] = {}
-    stated = [staged.shard.row for staged in pending if staged.versioned]
-    for row in (*rows, *stated):
-        newest[row.key.site] = max(newest.get(row.key.site, Version(0, 0)), row.version)
-    out = []
-    for staged in pending:
-        row = staged.shard.row
-        if staged.versioned:
-            out.append(staged.shard)
-            continue
-        version = content.get((row.key, row.sha256))
-        if version is None:
-            last = newest.get(row.key.site, Version(0, 0))
-            version = newest[row.key.site] = Version(last.epoch, last.seq + 1)
-            content[row.key, row.sha256] = version
-        out.append(with_version(staged, version))
-    return out

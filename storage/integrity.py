@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from storage.errors import StorageError
+from storage.evidence_arrays import read_table_chunks
 from storage.layout import shard_path
 from storage.ledger import scan
 from storage.records import ShardData, ShardRow
@@ -61,17 +62,33 @@ def verify(
     findings: list[Finding] = []
     if rows is None:
         findings += _ledger(store) + _tags(store)
-        rows = store.shards()
+        rows = store.rows()
     for row in rows:
         findings += _row(row)
+        read = _table if row.kind == "table" else _data
         try:
-            data = store.read(row, verify=full)
+            findings += read(store, row, full)
         except StorageError as error:
             expected = f"n = {row.n}, {row.chunk_count} chunks, {row.sha256[:12]}"
             findings.append(Finding(row.path, "arrays", expected, str(error)))
-        else:
-            findings += _order(row, data)
     return tuple(findings)
+
+
+def _data(store: BehaviorStore, row: ShardRow, full: bool) -> list[Finding]:
+    return _order(row, store.read(row, verify=full))
+
+
+def _table(store: BehaviorStore, row: ShardRow, full: bool) -> list[Finding]:
+    """Check that the numbers of the rows increase over all blocks."""
+    last, unsorted = -1, 0
+    for block in read_table_chunks(store.reader, row, verify=full):
+        seq = np.concatenate([[last], block.seq])
+        unsorted += int((seq[1:] <= seq[:-1]).sum())
+        last = int(seq[-1])
+    if not unsorted:
+        return []
+    found = f"{unsorted} rows not above the one before"
+    return [Finding(row.path, "order", "rows sorted by seq", found)]
 
 
 def _row(row: ShardRow) -> list[Finding]:
@@ -85,8 +102,8 @@ def _row(row: ShardRow) -> list[Finding]:
         out.append(Finding(row.path, "row", places[0], row.path))
     if _SHA256.fullmatch(row.sha256) is None:
         out.append(Finding(row.path, "row", "64 hexadecimal digits", row.sha256))
-    if row.kind != "data":
-        out.append(Finding(row.path, "row", "kind data", row.kind))
+    if row.kind not in ("data", "table"):
+        out.append(Finding(row.path, "row", "kind data or table", row.kind))
     if not 0 <= max(row.observed, default=0) <= row.n:
         expected = f"at most n = {row.n} observed"
         out.append(Finding(row.path, "row", expected, str(row.observed)))
@@ -109,7 +126,7 @@ def _order(row: ShardRow, data: ShardData) -> list[Finding]:
 def _ledger(store: BehaviorStore) -> list[Finding]:
     """Compare rows found through the history with a listing of everything."""
     listed = {row.path: row for row in scan(store.reader)}
-    known = {row.path: row for row in store.shards()}
+    known = {row.path: row for row in store.rows()}
     return [
         Finding(path, "ledger", str(listed.get(path)), str(known.get(path)))
         for path in sorted({*listed, *known})

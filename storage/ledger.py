@@ -15,7 +15,7 @@ from storage.errors import Corrupt, NotFound
 from storage.layout import shard_path
 from storage.records import ShardRow
 
-__all__ = ["SHARDS_ADDED", "rows_at", "scan"]
+__all__ = ["SHARDS_ADDED", "rows_at", "scan", "select"]
 
 SHARDS_ADDED = "shards_added"
 """Field of a commit's metadata: how many shards became visible with it."""
@@ -28,6 +28,37 @@ _KNOWN: dict[str, tuple[str, tuple[ShardRow, ...]]] = {}
 
 def _sorted(rows: Iterable[ShardRow]) -> tuple[ShardRow, ...]:
     return tuple(sorted(rows, key=lambda row: (row.key, row.version, row.sha256)))
+
+
+def select(
+    rows: Iterable[ShardRow],
+    kind: str,
+    site: str | None = None,
+    night: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+) -> tuple[ShardRow, ...]:
+    """Rows of a kind, in the given order.
+
+    Parameters
+    ----------
+    rows : iterable of ShardRow
+    kind : str
+        ``data`` or ``table``.
+    site, night : str, optional
+        Only this site, only this night.
+    since, until : str, optional
+        First and last night, both included.
+    """
+    return tuple(
+        row
+        for row in rows
+        if row.kind == kind
+        and (site is None or row.key.site == site)
+        and (night is None or row.key.night == night)
+        and (since is None or row.key.night >= since)
+        and (until is None or row.key.night <= until)
+    )
 
 
 async def _load(store: Store, paths: list[str]) -> list[ShardRow]:

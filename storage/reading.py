@@ -26,6 +26,11 @@ def _damaged(row: ShardRow, what: str, found: object, expected: object) -> Corru
 
 
 async def _open(store: Store, row: ShardRow) -> dict[str, Stored]:
+    if row.kind != "data":
+        raise StoreFormat(
+            f"shard {row.key}: holds a {row.kind}, expected data. "
+            "Read evidence with `storage.evidence.read_evidence`."
+        )
     if row.schema != 1:
         raise StoreFormat(
             f"shard {row.key}: follows schema {row.schema}, this code reads schema 1. "

@@ -2,125 +2,46 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.errors import Corrupt, Rejected
+from storage.errors import Corrupt
+from storage.identity import SAFE_NAME, ShardKey, Version, check_name
 
-__all__ = ["SAFE_NAME", "ShardData", "ShardKey", "ShardRow", "Version", "check_name"]
-
-SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_EPOCH_LIMIT = 2**31
-_SEQ_LIMIT = 2**53
-
-
-def check_name(value: str, *, column: str, source: str) -> str:
-    """Return `value` when it is safe as part of a path.
-
-    Raises
-    ------
-    Rejected
-        Reason ``unsafe-name``.
-    """
-    if SAFE_NAME.fullmatch(value) is None:
-        raise Rejected(
-            "unsafe-name",
-            source=source,
-            column=column,
-            value=repr(value),
-            expected=f"a name like {SAFE_NAME.pattern}",
-            remedy="Rename it: it becomes part of a path.",
-        )
-    return value
+__all__ = [
+    "SAFE_NAME",
+    "SeqSpan",
+    "ShardData",
+    "ShardKey",
+    "ShardRow",
+    "Version",
+    "check_name",
+]
 
 
-def _check_night(value: str, source: str) -> None:
-    try:
-        good = dt.date.fromisoformat(value).isoformat() == value
-    except ValueError:
-        good = False
-    if not good:
-        raise Rejected(
-            "unsafe-name",
-            source=source,
-            column="night",
-            value=repr(value),
-            expected="a date as YYYY-MM-DD",
-            remedy="State the night as an ISO date: it becomes part of a path.",
-        )
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class ShardKey:
-    """What a shard describes: one part of one site's night.
-
-    Attributes
-    ----------
-    dataset, site, part : str
-        Names safe as paths.
-    night : str
-        Date of the events, ``YYYY-MM-DD``.
-
-    Raises
-    ------
-    Rejected
-        Reason ``unsafe-name``.
-    """
-
-    dataset: str
-    site: str
-    night: str
-    part: str = "0"
-
-    def __post_init__(self) -> None:
-        for column in ("dataset", "site", "part"):
-            check_name(getattr(self, column), column=column, source="ShardKey")
-        _check_night(self.night, "ShardKey")
-
-    def __str__(self) -> str:
-        return f"{self.dataset}/{self.site}/{self.night}/{self.part}"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Version:
-    """Version of a shard as its site issued it; ordered by (epoch, seq).
+@dataclass(frozen=True, slots=True)
+class SeqSpan:
+    """Numbers that a source gave to the rows of a table.
 
     Attributes
     ----------
     epoch : int
-        Below 2**31; grows when a site is rebuilt and may have lost its counter.
-    seq : int
-        Below 2**53; grows by one with every version the site emits.
-
-    Raises
-    ------
-    Rejected
-        Reason ``range``.
+        Of the source's counter.
+    first, last : int
+        Smallest and largest seq, both included.
     """
 
-    epoch: int = 0
-    seq: int = 1
+    epoch: int
+    first: int
+    last: int
 
-    def __post_init__(self) -> None:
-        for column, limit in (("epoch", _EPOCH_LIMIT), ("seq", _SEQ_LIMIT)):
-            value = getattr(self, column)
-            if not 0 <= value < limit:
-                raise Rejected(
-                    "range",
-                    source="Version",
-                    column=column,
-                    value=str(value),
-                    expected=f"0 <= {column} < {limit}",
-                    remedy="Issue versions from a counter of the site.",
-                )
-
-    def __str__(self) -> str:
-        return f"{self.epoch}-{self.seq}"
+    @classmethod
+    def from_attribute(cls, found: Any) -> Self | None:
+        """Restore what `ShardRow.to_attributes` wrote; None without numbers."""
+        return None if found is None else cls(*(int(number) for number in found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +54,13 @@ class ShardRow:
     sha256 : str
         Hash of the canonical bytes, 64 hexadecimal digits.
     kind : str
-        ``data``.
+        ``data`` for behaviour, ``table`` for evidence.
     n : int
         Rows present, also those without a value.
     observed : tuple of int, length d
-        Rows that are not missing, per feature.
+        Rows that are not missing, per feature; none for a table.
     agents : int
-        Length of the agent axis.
+        Length of the agent axis; of a table, how many agents it speaks of.
     event_end, ingested_at : int
         Nanoseconds UTC: end of the night's events, and when it was taken in.
     issuer : str
@@ -150,6 +71,11 @@ class ShardRow:
         Stored chunks over all arrays of the group.
     path : str
         Where the group lies; never interpreted.
+    signature, signer : str
+        Signature that was verified when the shard was taken in, and the id of its key;
+        empty for one that is not signed.
+    numbers : SeqSpan, optional
+        Of the rows of a table.
     """
 
     key: ShardKey
@@ -165,10 +91,25 @@ class ShardRow:
     schema: int
     chunk_count: int
     path: str
+    signature: str = ""
+    signer: str = ""
+    numbers: SeqSpan | None = None
+
+    @property
+    def status(self) -> str:
+        """``signed`` or ``unsigned``."""
+        return "signed" if self.signature else "unsigned"
 
     def to_attributes(self) -> dict[str, Any]:
         """Plain values for the group attributes."""
-        return {
+        span = self.numbers
+        optional = {
+            "signature": self.signature or None,
+            "signer": self.signer or None,
+            "numbers": None if span is None else [span.epoch, span.first, span.last],
+        }
+        given = {name: value for name, value in optional.items() if value is not None}
+        return given | {
             "kind": self.kind,
             "dataset": self.key.dataset,
             "site": self.key.site,
@@ -213,6 +154,9 @@ class ShardRow:
                 schema=int(found["schema"]),
                 chunk_count=int(found["chunk_count"]),
                 path=path,
+                signature=str(found.get("signature", "")),
+                signer=str(found.get("signer", "")),
+                numbers=SeqSpan.from_attribute(found.get("numbers")),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise Corrupt(

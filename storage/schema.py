@@ -24,6 +24,7 @@ from storage.errors import (
     StorageError,
     StoreFormat,
 )
+from storage.evidence_records import EVIDENCE
 from storage.records import ShardData, ShardKey, ShardRow, Version, check_name
 
 __all__ = [
@@ -168,6 +169,7 @@ class Schema:
         if self.lead == "" and names:
             object.__setattr__(self, "lead", names[0])
         checks = {
+            "dataset": (self.dataset != EVIDENCE, self.dataset),
             "features": (bool(names) and len(set(names)) == len(names), names),
             "times": (_increasing(self.times), self.times),
             "dtype": (self.dtype in ("float64", "float32"), self.dtype),
@@ -180,8 +182,8 @@ class Schema:
                     source=f"Schema {self.dataset}",
                     column=column,
                     value=str(value),
-                    expected="distinct features, increasing times, float64 or "
-                    "float32, and a lead among the features",
+                    expected="a dataset not called evidence, distinct features, "
+                    "increasing times, float64 or float32, a lead among the features",
                     remedy="Correct the declaration of the dataset.",
                 )
 

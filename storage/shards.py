@@ -14,10 +14,10 @@ from icechunk import IcechunkStore
 
 from storage import repository
 from storage.arrays import missing_groups, run, write_group, write_groups
+from storage.contents import Content, arrays_of, check_stored
 from storage.errors import Conflict, Corrupt
-from storage.layout import parents, shard_arrays, shard_path
+from storage.layout import parents, shard_path
 from storage.ledger import SHARDS_ADDED
-from storage.reading import read_shard
 from storage.records import ShardData, ShardKey, ShardRow, Version
 from storage.schema import Schema, canonical_order, content_hash
 from storage.store import BehaviorStore
@@ -36,7 +36,7 @@ class Shard:
     """
 
     row: ShardRow
-    data: ShardData
+    data: Content
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ def write_shards(
     store.require_writable()
     for attempt in range(_TRIES):
         store.refresh()
-        states, new = plan(store.shards(), shards, store.rows_per_chunk)
+        states, new = plan(store.rows(), shards, store.rows_per_chunk)
         if new:
             _ensure_parents(store, [shard.row.path for shard in new])
             snapshot = _write(store, new, message, metadata or {})
@@ -181,7 +181,7 @@ def plan(
         states.append("equivocation" if known else "applied")
         path = shard_path(row.key, row.version, row.sha256 if known else "")
         known.add(row.sha256)
-        items = shard_arrays(shard.data, rows_per_chunk).values()
+        items = arrays_of(shard.data, rows_per_chunk).values()
         chunks = sum(item.chunk_count() for item in items)
         placed = dataclasses.replace(row, path=path, chunk_count=chunks)
         new.append(Shard(placed, shard.data))
@@ -215,7 +215,7 @@ def _write(
                     session.store,
                     shard.row.path,
                     shard.row.to_attributes(),
-                    shard_arrays(shard.data, store.rows_per_chunk),
+                    arrays_of(shard.data, store.rows_per_chunk),
                 )
                 for shard in new
             )
@@ -224,7 +224,7 @@ def _write(
     run(work())
     for shard in new:
         try:
-            read_shard(session.store, store.schema, shard.row, verify=True)
+            check_stored(session.store, store.schema, shard.row)
         except Corrupt as error:
             raise Corrupt(
                 f"write_shards: {shard.row.key} did not read back as it was written; "

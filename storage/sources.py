@@ -29,7 +29,9 @@ __all__ = [
 SUFFIXES = (".parquet", ".csv", ".feather", ".arrow")
 """Endings of landing files."""
 _METADATA_KEY = b"consilience.shard"
-_TEXT_FIELDS = ("dataset", "site", "night", "part", "sha256")
+_TEXT_FIELDS = (
+    "dataset", "site", "night", "part", "sha256", "signature", "signer",
+)  # fmt: skip
 _NUMBER_FIELDS = ("epoch", "seq", "n")
 
 
@@ -39,12 +41,14 @@ class Header:
 
     Attributes
     ----------
-    dataset, site, night, part, sha256 : str, optional
+    dataset, site, night, part, sha256, signature, signer : str, optional
     version : Version, optional
     n : int, optional
         Rows present.
     event_end : int, optional
         Nanoseconds UTC.
+    hypotheses : tuple of str
+        Of evidence, when it names more than its rows do.
     """
 
     dataset: str | None = None
@@ -55,6 +59,9 @@ class Header:
     version: Version | None = None
     n: int | None = None
     event_end: int | None = None
+    signature: str | None = None
+    signer: str | None = None
+    hypotheses: tuple[str, ...] = ()
 
 
 def sidecar_of(path: Path) -> Path:
@@ -212,8 +219,23 @@ def _header(fields: dict[str, Any], source: str) -> Header:
         version=version,
         n=fields.get("n"),
         event_end=_nanoseconds(fields.get("event_end"), source),
+        hypotheses=_texts(fields.get("hypotheses"), source),
         **{name: fields.get(name) for name in _TEXT_FIELDS},
     )
+
+
+def _texts(value: object, source: str) -> tuple[str, ...]:
+    given = [] if value is None else value
+    if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
+        raise Rejected(
+            "dtype",
+            source=source,
+            column="hypotheses",
+            value=repr(value)[:80],
+            expected="a list of names",
+            remedy="Correct the header.",
+        )
+    return tuple(given)
 
 
 def _nanoseconds(value: object, source: str) -> int | None:

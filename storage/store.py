@@ -148,6 +148,10 @@ class BehaviorStore:
         """Address that a worker opens once per process."""
         return StoreHandle(self.url, self.snapshot)
 
+    def rows(self) -> tuple[ShardRow, ...]:
+        """Every ledger row at the snapshot, also those of evidence."""
+        return ledger.rows_at(self._repository, self._session, self.url)
+
     def shards(
         self,
         site: str | None = None,
@@ -155,24 +159,15 @@ class BehaviorStore:
         since: str | None = None,
         until: str | None = None,
     ) -> tuple[ShardRow, ...]:
-        """Ledger rows at the snapshot, sorted by key, version and hash.
+        """Ledger rows of the store's own dataset, sorted by key, version and hash.
 
         Parameters
         ----------
-        site, night : str, optional
-            Only this site, only this night.
-        since, until : str, optional
-            First and last night, both included.
+        site, night, since, until : str, optional
+            As for `storage.ledger.select`.
         """
-        rows = ledger.rows_at(self._repository, self._session, self.url)
-        return tuple(
-            row
-            for row in rows
-            if (site is None or row.key.site == site)
-            and (night is None or row.key.night == night)
-            and (since is None or row.key.night >= since)
-            and (until is None or row.key.night <= until)
-        )
+        own = ledger.select(self.rows(), "data", site, night, since, until)
+        return tuple(row for row in own if row.key.dataset == self.schema.dataset)
 
     def read(self, row: ShardRow, *, verify: bool = False) -> ShardData:
         """Read a shard, checking that its chunks are all there and its counts agree.

@@ -8,6 +8,7 @@ from pathlib import Path
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
+from storage.evidence_records import EVIDENCE
 from storage.ingest import IngestReport, ingest
 from storage.schema import Schema
 from storage.store import BehaviorStore
@@ -40,8 +41,12 @@ def ingest_step(
     keep: bool = False,
     batch: int = 64,
     now: int | None = None,
+    evidence: bool = False,
 ) -> IngestReport:
-    """Ingest every delivered file; known ones are no-ops, bad ones are quarantined."""
+    """Ingest every delivered file; known ones are no-ops, bad ones are quarantined.
+
+    Files of evidence are known by their header or columns; `evidence` takes all for it.
+    """
     report = ingest(
         paths,
         open_store(store),
@@ -51,6 +56,7 @@ def ingest_step(
         skip_known=True,
         batch=batch,
         quarantine=quarantine,
+        options={"dataset": EVIDENCE} if evidence else None,
         now=now,
         progress=lambda done, total: report_progress("ingest", done, total),
     )

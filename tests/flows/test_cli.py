@@ -11,13 +11,17 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from prefect.settings import PREFECT_API_URL
 from typer.testing import CliRunner
 
 from flows.cli import app
+from storage.evidence import evidence_rows
 from storage.store import BehaviorStore
 from tests.homes import CLOCK, LAST, MISSING_SITE, shard, write_shard
+from tests.storage.evidence_rows import evidence, frame, land
 
 pytestmark = [
     pytest.mark.server,
@@ -54,6 +58,29 @@ def test_bad_files_are_refused_by_name_and_change_nothing(home, tmp_path):
     code, listed = call("status", "--home", str(home))
     assert code == 0
     assert {q["reason"] for q in listed["quarantine"]} == reasons
+
+
+def test_evidence_is_taken_in_beside_behaviour_and_leaves_the_night_alone(
+    home, tmp_path
+):
+    behaviour = BehaviorStore.open(str(home / "store")).shards()
+    start = pd.Timestamp(LAST).value
+    rows = frame(evidence(1)).assign(time=start + np.arange(50))
+    good = land(tmp_path / "in" / "a.parquet", rows, night=LAST)
+    odd = land(tmp_path / "in" / "b.csv", rows.drop(columns="source"), night=LAST)
+    args = ["ingest", "--home", str(home), "--now", CLOCK, "--keep"]
+    code, found = call(*args, str(good), str(odd))
+    assert (code, found["applied"]) == (1, 1)
+    assert [f["column"] for f in found["refused_files"]] == ["site"]
+    code, found = call(*args, str(good), str(odd), "--evidence")
+    assert (code, found["known"]) == (1, 1)
+    assert [f["column"] for f in found["refused_files"]] == ["source"]
+    store = BehaviorStore.open(str(home / "store"))
+    assert store.shards() == behaviour
+    assert [row.n for row in evidence_rows(store)] == [50]
+    _, listed = call("status", "--home", str(home))
+    assert listed["sources"]["probe"]["rows"] == 50
+    assert CliRunner().invoke(app, ["status", "--home", str(home)]).exit_code == 0
 
 
 def test_errors_end_with_their_kind_a_remedy_and_a_status(home, tmp_path):

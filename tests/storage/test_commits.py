@@ -84,7 +84,7 @@ def test_a_write_that_does_not_read_back_commits_nothing(
     filled: BehaviorStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good = write(tmp_path / "good.parquet", table(4), seq=8)
-    real = shards.shard_arrays
+    real = shards.arrays_of
 
     def bad_memory(data: object, rows: int) -> object:
         arrays = real(data, rows)  # type: ignore[arg-type]
@@ -93,7 +93,7 @@ def test_a_write_that_does_not_read_back_commits_nothing(
 
     before = filled.snapshot
     with monkeypatch.context() as patch:
-        patch.setattr(shards, "shard_arrays", bad_memory)
+        patch.setattr(shards, "arrays_of", bad_memory)
         with pytest.raises(Corrupt, match="did not read back"):
             take_in(filled, good)
     assert BehaviorStore.open(filled.url).shards() == filled.at(before).shards()

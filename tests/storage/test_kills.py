@@ -12,7 +12,8 @@ from storage.integrity import verify
 from storage.shards import write_shards
 from storage.staging import stage
 from storage.store import BehaviorStore
-from tests.storage.landing import NOW, SCHEMA, table, take_in, write
+from tests.storage.evidence_rows import evidence, frame, land
+from tests.storage.landing import DAY, NOW, SCHEMA, table, take_in, write
 
 ROOT = Path(__file__).resolve().parents[2]
 NIGHTS = [f"2026-03-{day:02d}" for day in range(1, 7)]
@@ -48,10 +49,17 @@ for first in range(0, len(files), 2):
 
 
 def landing(folder: Path) -> list[Path]:
-    return [
-        write(folder / f"{night}.parquet", table(i, agents=40), night=night)
-        for i, night in enumerate(NIGHTS)
-    ]
+    """Behaviour and evidence in turn: every batch is a file of each."""
+    out = []
+    for i, night in enumerate(NIGHTS):
+        file = folder / f"{night}.parquet"
+        if i % 2:
+            rows = frame(evidence(i, 400))
+            rows["time"] += (i - 7) * DAY
+            out.append(land(file, rows, night=night, seq=i))
+        else:
+            out.append(write(file, table(i, agents=40), night=night))
+    return out
 
 
 def killed_child(store: BehaviorStore, files: list[Path], log: Path, aim: str) -> bool:
@@ -79,7 +87,7 @@ def killed_child(store: BehaviorStore, files: list[Path], log: Path, aim: str) -
 def check_after_kill(store: BehaviorStore, log: Path) -> None:
     """Everything acknowledged is there, everything that is there is whole."""
     now = BehaviorStore.open(store.url)
-    there = {(str(row.key), row.sha256) for row in now.shards()}
+    there = {(str(row.key), row.sha256) for row in now.rows()}
     receipts = [line.split()[1:] for line in log.read_text().splitlines()
                 if line.startswith("receipt")]  # fmt: skip
     assert {(key, sha256) for key, sha256 in receipts} <= there
@@ -112,7 +120,7 @@ def undisturbed(folder: Path) -> list[tuple[str, str, str]]:
 
 
 def identities(store: BehaviorStore) -> list[tuple[str, str, str]]:
-    return [(str(r.key), str(r.version), r.sha256) for r in store.shards()]
+    return [(str(r.key), str(r.version), r.sha256) for r in store.rows()]
 
 
 def test_kills_in_the_middle_of_a_batch_lose_and_tear_nothing(tmp_path: Path) -> None:
