@@ -8,6 +8,7 @@ __all__ = [
     "REASONS",
     "Conflict",
     "Corrupt",
+    "KeyRefused",
     "Locked",
     "NotFound",
     "Rejected",
@@ -78,6 +79,12 @@ class Conflict(StorageError):
     """Another writer committed the same place again and again; try again later."""
 
     kind: ClassVar[str] = "conflict"
+
+
+class KeyRefused(StorageError):
+    """A key cannot be used, registered, rotated or revoked like this."""
+
+    kind: ClassVar[str] = "key_refused"
 
 
 class Rejected(StorageError, ValueError):
