@@ -1,67 +1,76 @@
-"""What is asked of the signatures of evidence when it is taken in."""
+"""Ask whether a shard of evidence may enter as it is signed, or unsigned."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from storage.errors import Rejected
-from storage.evidence_records import EvidenceData
 from storage.records import ShardRow
 from storage.sources import Header
 
-__all__ = ["Authenticate", "Signatures"]
+__all__ = ["Admit", "admitted"]
 
 
-class Authenticate(Protocol):
-    """Refuses a shard that its signature does not fit."""
+class Admit(Protocol):
+    """Decides by keys and policy whether a shard may enter."""
 
-    def __call__(
-        self, row: ShardRow, data: EvidenceData, signature: str, signer: str
-    ) -> None:
-        """Raise `Rejected` with reason ``signature``, or return."""
-        ...
+    def __call__(self, row: ShardRow, signature: str, signer: str, source: str) -> str:
+        """Return the id of the key that signed the shard, empty for an unsigned one.
 
-
-@dataclass(frozen=True, slots=True)
-class Signatures:
-    """What is asked of signatures when evidence is taken in.
-
-    Attributes
-    ----------
-    authenticate : Authenticate, optional
-        None knows no keys: files that are signed are refused, since nobody could tell
-        whether by whom they say.
-    required : bool
-        Refuse files without a signature.
-    """
-
-    authenticate: Authenticate | None = None
-    required: bool = False
-
-    def check(self, header: Header, row: ShardRow, data: EvidenceData) -> ShardRow:
-        """Return the row with its verified signature, or as it was when unsigned.
+        Parameters
+        ----------
+        row : ShardRow
+            As it will stand in the ledger, but for its place; `sha256` is that of the
+            content as it was read.
+        signature, signer : str
+            As the header states them; both empty for an unsigned shard.
+        source : str
+            File, for errors.
 
         Raises
         ------
         Rejected
             Reason ``signature``.
         """
-        signature, signer = header.signature or "", header.signer or ""
-        if not signature and not self.required:
-            return row
-        if not signature or self.authenticate is None:
-            raise Rejected(
-                "signature",
-                source=row.path or str(row.key),
-                column="signature",
-                value=f"signature of {signer!r}" if signature else "no signature",
-                expected="no signature, as no keys are known here"
-                if signature
-                else "a signature in the header",
-                remedy="Name the registry of keys."
-                if signature
-                else "Let the source sign the shard, or do not require signatures.",
-            )
-        self.authenticate(row, data, signature, signer)
-        return replace(row, signature=signature, signer=signer)
+        ...
+
+
+def admitted(
+    row: ShardRow, header: Header, admit: Admit | None, source: str
+) -> ShardRow:
+    """Return the row with its verified signature, or as it is when unsigned.
+
+    Parameters
+    ----------
+    row : ShardRow
+    header : Header
+    admit : Admit, optional
+        None knows no keys: what is signed is refused, since nobody could tell whether
+        by whom it says; what is unsigned enters, labelled so.
+    source : str
+        File, for errors.
+
+    Raises
+    ------
+    Rejected
+        Reason ``signature``; also for a signature without a version, which would be
+        another one's once a version was issued.
+    """
+    signature, signer = header.signature or "", header.signer or ""
+    signed = bool(signature or signer)
+    if signed and (admit is None or header.version is None):
+        raise Rejected(
+            "signature",
+            source=source,
+            column="signature",
+            value=f"a signature of key {signer!r}",
+            expected="the version that was signed, beside it"
+            if header.version is None
+            else "no signature, as no keys are known here",
+            remedy="State epoch and seq in the header."
+            if header.version is None
+            else "Name the registry of keys.",
+        )
+    found = "" if admit is None else admit(row, signature, signer, source)
+    return replace(row, signature=signature, signer=found) if found else row

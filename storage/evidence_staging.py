@@ -18,7 +18,7 @@ from storage.evidence_content import used_names
 from storage.evidence_files import evidence_batches, file_schema
 from storage.evidence_reader import ColumnReader
 from storage.evidence_records import EVIDENCE, HYPOTHESIS, EvidenceData
-from storage.evidence_signatures import Signatures
+from storage.evidence_signatures import Admit, admitted
 from storage.records import Version
 from storage.sources import Header, read_header
 from storage.staging import Staged
@@ -46,7 +46,7 @@ def stage_evidence(
     now: int,
     options: Mapping[str, Any] | None = None,
     historical: bool = False,
-    signatures: Signatures | None = None,
+    admit: Admit | None = None,
 ) -> Staged:
     """Read, validate and hash a landing file of evidence.
 
@@ -63,8 +63,8 @@ def stage_evidence(
         header are the version of the shard; those of the columns number its rows.
     historical : bool
         The night may lie as far back as it does.
-    signatures : Signatures, optional
-        None knows no keys and requires none.
+    admit : Admit, optional
+        Verifies signatures; None knows no keys and refuses what is signed.
 
     Returns
     -------
@@ -107,10 +107,10 @@ def stage_evidence(
             issuer="site" if header.version else "ingest",
             where=where,
         )
-        row = (signatures or Signatures()).check(header, shard.row, data)
     except Rejected as error:
         raise error.at(where) from None
-    check_stated(header, row, where)
+    check_stated(header, shard.row, where)
+    row = admitted(shard.row, header, admit, where)
     return Staged(path, replace(shard, row=row), header.version is not None)
 
 

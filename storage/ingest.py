@@ -16,7 +16,7 @@ from typing import Any
 from storage.contents import size_of
 from storage.errors import Rejected
 from storage.evidence_files import is_evidence
-from storage.evidence_signatures import Signatures
+from storage.evidence_signatures import Admit
 from storage.evidence_staging import stage_evidence
 from storage.issuing import issue_versions
 from storage.quarantine import Quarantined, quarantine_file, quarantine_list
@@ -102,7 +102,7 @@ def ingest(
     keep: bool = False,
     skip_known: bool = False,
     archive: Path | None = None,
-    signatures: Signatures | None = None,
+    admit: Admit | None = None,
     batch: int = 64,
     progress: Progress | None = None,
 ) -> IngestReport:
@@ -133,8 +133,8 @@ def ingest(
         not read such a file again.
     archive : Path, optional
         Folder that files move to once they are committed; None leaves them.
-    signatures : Signatures, optional
-        What is asked of the signatures of evidence; nothing by default.
+    admit : Admit, optional
+        Verifies signatures of evidence; None refuses what is signed.
     batch : int
         Files per commit; a commit also closes at 256 MiB of arrays.
     progress : callable, optional
@@ -151,9 +151,7 @@ def ingest(
     """
     files = landing_files(paths)
     clock = time.time_ns() if now is None else now
-    work = _Work(
-        store, quarantine, clock, dict(options or {}), keep, archive, signatures
-    )
+    work = _Work(store, quarantine, clock, dict(options or {}), keep, archive, admit)
     if not dry_run:
         store.require_writable()
     known = _known(store) if skip_known else {}
@@ -190,7 +188,7 @@ class _Work:
         options: dict[str, Any],
         keep: bool,
         archive: Path | None,
-        signatures: Signatures | None,
+        admit: Admit | None,
     ) -> None:
         self.store = store
         self.quarantine = quarantine
@@ -198,7 +196,7 @@ class _Work:
         self.options = options
         self.keep = keep
         self.archive = archive
-        self.signatures = signatures
+        self.admit = admit
         self.pending: list[Staged] = []
         self.receipts: list[Receipt] = []
         self.rejected: list[Rejected] = []
@@ -231,7 +229,7 @@ class _Work:
             return stage(file, schema, now=self.now, options=self.options)
         return stage_evidence(
             file, now=self.now, options=self.options,
-            historical=schema.historical, signatures=self.signatures,
+            historical=schema.historical, admit=self.admit,
         )  # fmt: skip
 
     def _stated(

@@ -1,6 +1,5 @@
 """Landing files of evidence: every format the same shard, every fault its reason."""
 
-import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -16,9 +15,9 @@ import pytest
 from storage import evidence_files, evidence_staging
 from storage.errors import Rejected
 from storage.evidence import evidence_rows, read_evidence
+from storage.evidence_content import evidence_hash
 from storage.evidence_files import is_evidence
 from storage.evidence_records import EvidenceData
-from storage.evidence_signatures import Signatures
 from storage.evidence_staging import stage_evidence
 from storage.quarantine import quarantine_list
 from storage.records import ShardRow
@@ -179,31 +178,31 @@ def test_a_known_hash_is_believed_without_reading(
     assert take_in(store, path, skip_known=True).count("duplicate") == 1
 
 
-def test_signatures_are_verified_kept_and_may_be_required(
+def test_signatures_are_verified_and_kept_and_may_be_required(
     store: BehaviorStore, tmp_path: Path
 ) -> None:
     asked: list[tuple[str, str, int]] = []
 
-    def authenticate(
-        row: ShardRow, data: EvidenceData, signature: str, signer: str
-    ) -> None:
-        asked.append((signature, signer, data.n))
+    def admit(row: ShardRow, signature: str, signer: str, source: str) -> str:
+        asked.append((signature, signer, row.n))
+        assert row.sha256 == evidence_hash(evidence(1))
         if signature != "good":
-            raise Rejected("signature", source=str(row.key), remedy="Sign it again.")
+            raise Rejected("signature", source=source, remedy="Sign it again.")
+        return signer
 
-    keys = Signatures(authenticate, required=True)
     files = [
         land(tmp_path / "a.parquet", GOOD, signature="good", signer="k1"),
         land(tmp_path / "b.parquet", GOOD, signature="bad", signer="k1", part="1"),
         land(tmp_path / "c.parquet", GOOD, part="2"),
+        land(tmp_path / "d.parquet", GOOD, signature="good", signer="k1", seq=None),
     ]
-    report = take_in(store, *files, signatures=keys, keep=True)
-    assert [e.reason for e in report.rejected] == ["signature", "signature"]
-    assert asked == [("good", "k1", 50), ("bad", "k1", 50)]
+    report = take_in(store, *files, admit=admit, keep=True)
+    assert [e.reason for e in report.rejected] == ["signature"] * 3
+    assert "epoch and seq" in report.rejected[2].remedy
+    assert asked == [("good", "k1", 50), ("bad", "k1", 50), ("", "", 50)]
     (row,) = evidence_rows(store)
     assert (row.status, row.signature, row.signer) == ("signed", "good", "k1")
-    relaxed = dataclasses.replace(keys, required=False)
-    report = take_in(store, files[2], signatures=relaxed)
+    report = take_in(store, files[2], admit=lambda *_: "")
     assert [row.status for row in evidence_rows(store)] == ["signed", "unsigned"]
 
 
