@@ -10,7 +10,7 @@ from scipy import stats as distributions
 
 from stats.summary import InvalidInput
 
-__all__ = ["control_false_discovery", "q_values", "simes"]
+__all__ = ["control_false_discovery", "log_simes", "q_values", "simes"]
 
 Method = Literal["bh", "by"]
 Floats = NDArray[np.float64]
@@ -133,6 +133,56 @@ def simes(p: ArrayLike, groups: ArrayLike, n_groups: int) -> Floats:
             f"simes: p {values.shape} and groups {codes.shape} differ. "
             "Give the group of every p."
         )
+    out = np.full(n_groups, np.nan)
+    kept, factor, start, some = _ranked(values, codes, n_groups)
+    if some.any():
+        out[some] = np.minimum(np.minimum.reduceat(factor * kept, start), 1.0)
+    return out
+
+
+def log_simes(log_p: ArrayLike, groups: ArrayLike, n_groups: int) -> Floats:
+    """Natural logarithm of `simes`, of p-values too small for a float.
+
+    Parameters
+    ----------
+    log_p : array_like, shape (n,)
+        Natural logarithms, at most 0; NaN is not tested and not counted.
+    groups, n_groups
+        As for `simes`.
+
+    Returns
+    -------
+    float64 array, shape (n_groups,)
+        At most 0; NaN without tests.
+
+    Raises
+    ------
+    InvalidInput
+        As `simes`.
+
+    Examples
+    --------
+    >>> log_simes([-5_000.0, -1.0], [0, 0], 1).round(3)
+    array([-4999.307])
+    """
+    values, codes = np.asarray(log_p, np.float64), np.asarray(groups, np.int64)
+    if values.shape != codes.shape or values.ndim != 1:
+        raise InvalidInput(
+            f"log_simes: log p {values.shape} and groups {codes.shape} differ. "
+            "Give the group of every p."
+        )
+    out = np.full(n_groups, np.nan)
+    kept, factor, start, some = _ranked(values, codes, n_groups)
+    if some.any():
+        scaled = np.log(factor) + kept
+        out[some] = np.minimum(np.minimum.reduceat(scaled, start), 0.0)
+    return out
+
+
+def _ranked(
+    values: Floats, codes: NDArray[np.int64], n_groups: int
+) -> tuple[Floats, Floats, NDArray[np.int64], NDArray[np.bool_]]:
+    """Tested values by group and size, L / k, where groups start, which have any."""
     tested = ~np.isnan(values) & (codes >= 0)
     values, codes = values[tested], codes[tested]
     order = np.lexsort((values, codes))
@@ -140,9 +190,5 @@ def simes(p: ArrayLike, groups: ArrayLike, n_groups: int) -> Floats:
     size = np.bincount(codes, minlength=n_groups)
     start = np.concatenate([[0], np.cumsum(size)[:-1]])
     rank = np.arange(len(codes)) - start[codes] + 1
-    scaled = size[codes] * values / rank
-    out = np.full(n_groups, np.nan)
     some = size > 0
-    if some.any():
-        out[some] = np.minimum(np.minimum.reduceat(scaled, start[some]), 1.0)
-    return out
+    return values, size[codes] / rank, start[some], some
