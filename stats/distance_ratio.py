@@ -76,15 +76,15 @@ def ratio_from_distance(
     known = np.isinf(n.ravel())
     seen = ~np.isnan(d.ravel())
     flat = [v.ravel() for v in (d, p, size, n)]
-    for rule, chosen in ((_chi_square, known & seen), (_f_law, ~known & seen)):
-        at = np.flatnonzero(chosen)
-        for first in range(0, len(at), _BLOCK):
-            part = at[first : first + _BLOCK]
-            found[part] = rule(*(v[part] for v in flat))
+    for first in range(0, d.size, _BLOCK):
+        part = slice(first, first + _BLOCK)
+        chi, f = known[part] & seen[part], ~known[part] & seen[part]
+        found[part][chi] = _chi_square(*(v[part][chi] for v in flat[:3]))
+        found[part][f] = _f_law(*(v[part][f] for v in flat))
     return found.reshape(d.shape)
 
 
-def _chi_square(d: Floats, p: Floats, size: Floats, n: Floats) -> Floats:
+def _chi_square(d: Floats, p: Floats, size: Floats) -> Floats:
     """Log ratio of noncentral to central chi-square densities."""
     x, order = np.sqrt(size * d), p / 2.0 - 1.0
     bessel = special.ive(order, x)

@@ -97,7 +97,7 @@ RATIO_MODELS: Mapping[EvidenceType, Callable[..., Floats]] = MappingProxyType(
         EvidenceType.PEER_VALIDATION: ratio_from_answer,
     }
 )
-"""What turns an observation of each type into a ratio, unless something better is known.
+"""What turns an observation of each type into a ratio, unless more is known.
 
 Timing and resources: calibrated p of the transformed features.  Calls to interfaces:
 shares of kinds of calls (`DirichletMultinomial` under two priors).  Network: counts
