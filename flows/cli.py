@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -106,6 +106,13 @@ def ingest(
             help="Read every file as evidence, also where nothing in it says so."
         ),
     ] = False,
+    signatures: Annotated[
+        Literal["registered", "require", "accept-unsigned"],
+        typer.Option(
+            help="Whose files must be signed: those of sites and sources with a key, "
+            "everybody's, or nobody's."
+        ),
+    ] = "registered",
     now: Now = None,
     json: Json = False,
 ) -> None:
@@ -124,6 +131,7 @@ def ingest(
         parameters = IngestParameters(
             home=home, paths=tuple(paths or ()), strict=strict,
             dry_run=dry_run, keep=keep, now=now, evidence=evidence,
+            signatures=signatures,
         )  # fmt: skip
         report = flow(parameters)
         console.ingested(report, parameters.quarantine)

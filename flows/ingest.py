@@ -6,6 +6,7 @@ from prefect import flow
 from prefect.artifacts import create_table_artifact
 
 from flows.parameters import IngestParameters
+from storage.authenticity import SignaturePolicy
 from storage.ingest import IngestReport
 from tasks.ingest import ingest_step
 
@@ -29,6 +30,7 @@ def ingest(parameters: IngestParameters) -> IngestReport:
         now=parameters.now_ns,
         batch=parameters.batch,
         evidence=parameters.evidence,
+        signatures=SignaturePolicy(parameters.signatures),
     )
     if report.rejected:
         create_table_artifact(

@@ -107,6 +107,11 @@ class IngestParameters(_Parameters):
         default=False,
         description="Read every file as evidence, also where nothing in it says so.",
     )
+    signatures: Literal["registered", "require", "accept-unsigned"] = Field(
+        default="registered",
+        description="Whose files must be signed: those of sites and sources with a "
+        "key, everybody's, or nobody's.",
+    )
     batch: int = Field(
         default=64, ge=1, le=4096, description="Shards per commit, 1 to 4096."
     )

@@ -11,6 +11,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from storage.admitting import admitted
+from storage.authenticity import Admission
 from storage.columns import row_numbers
 from storage.errors import Rejected
 from storage.evidence import make_evidence_shard
@@ -18,7 +20,6 @@ from storage.evidence_content import used_names
 from storage.evidence_files import evidence_batches, file_schema
 from storage.evidence_reader import ColumnReader
 from storage.evidence_records import EVIDENCE, HYPOTHESIS, EvidenceData
-from storage.evidence_signatures import Admit, admitted
 from storage.records import Version
 from storage.sources import Header, read_header
 from storage.staging import Staged
@@ -46,7 +47,7 @@ def stage_evidence(
     now: int,
     options: Mapping[str, Any] | None = None,
     historical: bool = False,
-    admit: Admit | None = None,
+    admission: Admission | None = None,
 ) -> Staged:
     """Read, validate and hash a landing file of evidence.
 
@@ -63,8 +64,8 @@ def stage_evidence(
         header are the version of the shard; those of the columns number its rows.
     historical : bool
         The night may lie as far back as it does.
-    admit : Admit, optional
-        Verifies signatures; None knows no keys and refuses what is signed.
+    admission : Admission, optional
+        Keys, and whose files must be signed; None knows no keys.
 
     Returns
     -------
@@ -110,7 +111,7 @@ def stage_evidence(
     except Rejected as error:
         raise error.at(where) from None
     check_stated(header, shard.row, where)
-    row = admitted(shard.row, header, admit, where)
+    row = admitted(shard.row, header, admission or Admission(), where)
     return Staged(path, replace(shard, row=row), header.version is not None)
 
 

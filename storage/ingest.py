@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from storage.authenticity import Admission, SignaturePolicy
 from storage.contents import size_of
 from storage.errors import Rejected
 from storage.evidence_files import is_evidence
-from storage.evidence_signatures import Admit
 from storage.evidence_staging import stage_evidence
 from storage.issuing import issue_versions
+from storage.key_store import read_keys
 from storage.quarantine import Quarantined, quarantine_file, quarantine_list
 from storage.records import ShardKey, ShardRow, Version
 from storage.shards import Receipt, plan, write_shards
@@ -102,7 +103,7 @@ def ingest(
     keep: bool = False,
     skip_known: bool = False,
     archive: Path | None = None,
-    admit: Admit | None = None,
+    signatures: SignaturePolicy = SignaturePolicy.REGISTERED,
     batch: int = 64,
     progress: Progress | None = None,
 ) -> IngestReport:
@@ -133,8 +134,8 @@ def ingest(
         not read such a file again.
     archive : Path, optional
         Folder that files move to once they are committed; None leaves them.
-    admit : Admit, optional
-        Verifies signatures of evidence; None refuses what is signed.
+    signatures : SignaturePolicy
+        Whose files must be signed; the keys are those of the store.
     batch : int
         Files per commit; a commit also closes at 256 MiB of arrays.
     progress : callable, optional
@@ -151,7 +152,8 @@ def ingest(
     """
     files = landing_files(paths)
     clock = time.time_ns() if now is None else now
-    work = _Work(store, quarantine, clock, dict(options or {}), keep, archive, admit)
+    keys = Admission(read_keys(store), signatures)
+    work = _Work(store, quarantine, clock, dict(options or {}), keep, archive, keys)
     if not dry_run:
         store.require_writable()
     known = _known(store) if skip_known else {}
@@ -188,7 +190,7 @@ class _Work:
         options: dict[str, Any],
         keep: bool,
         archive: Path | None,
-        admit: Admit | None,
+        admission: Admission,
     ) -> None:
         self.store = store
         self.quarantine = quarantine
@@ -196,7 +198,7 @@ class _Work:
         self.options = options
         self.keep = keep
         self.archive = archive
-        self.admit = admit
+        self.admission = admission
         self.pending: list[Staged] = []
         self.receipts: list[Receipt] = []
         self.rejected: list[Rejected] = []
@@ -224,12 +226,12 @@ class _Work:
             return None
 
     def _stage(self, file: Path) -> Staged:
-        schema = self.store.schema
-        if not is_evidence(file, self.options):
-            return stage(file, schema, now=self.now, options=self.options)
+        schema, options, keys = self.store.schema, self.options, self.admission
+        if not is_evidence(file, options):
+            return stage(file, schema, now=self.now, options=options, admission=keys)
         return stage_evidence(
-            file, now=self.now, options=self.options,
-            historical=schema.historical, admit=self.admit,
+            file, now=self.now, options=options,
+            historical=schema.historical, admission=keys,
         )  # fmt: skip
 
     def _stated(

@@ -10,6 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from storage.admitting import admitted
+from storage.authenticity import Admission
 from storage.errors import Rejected
 from storage.records import ShardKey, Version
 from storage.schema import Schema
@@ -51,6 +53,7 @@ def stage(
     *,
     now: int,
     options: Mapping[str, Any] | None = None,
+    admission: Admission | None = None,
 ) -> Staged:
     """Read, validate and hash a landing file.
 
@@ -65,6 +68,8 @@ def stage(
     options : mapping, optional
         Header fields that win over what the file says: dataset, site, night, part,
         epoch, seq, event_end, sha256, n.
+    admission : Admission, optional
+        Keys, and whose files must be signed; None knows no keys.
 
     Returns
     -------
@@ -95,7 +100,8 @@ def stage(
         issuer="site" if header.version else "ingest",
     )
     check_stated(header, shard.row, source)
-    return Staged(path, shard, header.version is not None)
+    row = admitted(shard.row, header, admission or Admission(), source)
+    return Staged(path, Shard(row, shard.data), header.version is not None)
 
 
 def _key(header: Header, table: pa.Table, schema: Schema, source: str) -> ShardKey:

@@ -8,6 +8,7 @@ from pathlib import Path
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
+from storage.authenticity import SignaturePolicy
 from storage.evidence_records import EVIDENCE
 from storage.ingest import IngestReport, ingest
 from storage.schema import Schema
@@ -42,6 +43,7 @@ def ingest_step(
     batch: int = 64,
     now: int | None = None,
     evidence: bool = False,
+    signatures: SignaturePolicy = SignaturePolicy.REGISTERED,
 ) -> IngestReport:
     """Ingest every delivered file; known ones are no-ops, bad ones are quarantined.
 
@@ -58,6 +60,7 @@ def ingest_step(
         quarantine=quarantine,
         options={"dataset": EVIDENCE} if evidence else None,
         now=now,
+        signatures=signatures,
         progress=lambda done, total: report_progress("ingest", done, total),
     )
     get_run_logger().info("%r", report)

@@ -15,12 +15,10 @@ import pytest
 from storage import evidence_files, evidence_staging
 from storage.errors import Rejected
 from storage.evidence import evidence_rows, read_evidence
-from storage.evidence_content import evidence_hash
 from storage.evidence_files import is_evidence
 from storage.evidence_records import EvidenceData
 from storage.evidence_staging import stage_evidence
 from storage.quarantine import quarantine_list
-from storage.records import ShardRow
 from storage.shards import Shard
 from storage.store import BehaviorStore
 from tests.storage.evidence_rows import GOOD, START, bad, evidence, frame, land, same
@@ -176,34 +174,6 @@ def test_a_known_hash_is_believed_without_reading(
     land(path, GOOD, **said)
     monkeypatch.delattr(evidence_staging, "evidence_batches")
     assert take_in(store, path, skip_known=True).count("duplicate") == 1
-
-
-def test_signatures_are_verified_and_kept_and_may_be_required(
-    store: BehaviorStore, tmp_path: Path
-) -> None:
-    asked: list[tuple[str, str, int]] = []
-
-    def admit(row: ShardRow, signature: str, signer: str, source: str) -> str:
-        asked.append((signature, signer, row.n))
-        assert row.sha256 == evidence_hash(evidence(1))
-        if signature != "good":
-            raise Rejected("signature", source=source, remedy="Sign it again.")
-        return signer
-
-    files = [
-        land(tmp_path / "a.parquet", GOOD, signature="good", signer="k1"),
-        land(tmp_path / "b.parquet", GOOD, signature="bad", signer="k1", part="1"),
-        land(tmp_path / "c.parquet", GOOD, part="2"),
-        land(tmp_path / "d.parquet", GOOD, signature="good", signer="k1", seq=None),
-    ]
-    report = take_in(store, *files, admit=admit, keep=True)
-    assert [e.reason for e in report.rejected] == ["signature"] * 3
-    assert "epoch and seq" in report.rejected[2].remedy
-    assert asked == [("good", "k1", 50), ("bad", "k1", 50), ("", "", 50)]
-    (row,) = evidence_rows(store)
-    assert (row.status, row.signature, row.signer) == ("signed", "good", "k1")
-    report = take_in(store, files[2], admit=lambda *_: "")
-    assert [row.status for row in evidence_rows(store)] == ["signed", "unsigned"]
 
 
 def test_metadata_of_parquet_are_a_header(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ CASES: list[tuple[str, str, int, pd.DataFrame, dict[str, Any]]] = [
     ("wrong-dataset", "dataset", 0, GOOD, {"dataset": "demo"}),
     ("hash-mismatch", "sha256", 0, GOOD, {"sha256": "0" * 64}),
     ("hash-mismatch", "n", 0, GOOD, {"n": 49}),
-    ("signature", "signature", 0, GOOD, {"signature": "ab", "signer": "key"}),
+    ("signature", "signer", 0, GOOD, {"signature": "ab", "signer": "key"}),
 ]  # fmt: skip
 
 
