@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -15,7 +16,8 @@ from tasks.replica_tasks import Reply, Request
 
 LIES = ("flip", "sign", "other", "collude", "skew", "copy", "bait", "junk")
 SILENT = ("late", "died", "failed")
-ATTACKS = (*LIES, *SILENT, "fades", "rejoin", "mixed")
+SWITCHES = ("turncoat", "slow")
+ATTACKS = (*LIES, *SILENT, *SWITCHES, "fades", "rejoin", "mixed")
 ENVIRONMENT = {"code": "c0de", "numpy": "2.3.5"}
 
 
@@ -45,6 +47,8 @@ class SimulatedPool:
         self.addresses = {f"w{i}": f"tcp://h{i % 3}:{i}" for i in range(n)}
         self.everyone, self.faulty = set(self.addresses), set(attacks)
         self.late: set[str] = set()
+        self.slow = {worker for worker, kind in attacks.items() if kind == "slow"}
+        self.answered: Counter[str] = Counter()
         self.lied: set[str] = set()
         self.under_way: list[Request] = []
         self.asked: list[Request] = []
@@ -59,9 +63,11 @@ class SimulatedPool:
         self.under_way.append(request)
 
     def wait(self) -> Sequence[tuple[Request, Reply | Nothing]]:
-        """Answer some of what was asked, in any order."""
+        """Answer some of what was asked, in any order; the slow ones after all."""
         self.rng.shuffle(self.under_way)
-        count = int(self.rng.integers(1, len(self.under_way) + 1))
+        self.under_way.sort(key=lambda request: request.worker in self.slow)
+        prompt = sum(request.worker not in self.slow for request in self.under_way)
+        count = int(self.rng.integers(1, (prompt or len(self.under_way)) + 1))
         now, self.under_way = self.under_way[:count], self.under_way[count:]
         return [(request, self._answer(request)) for request in now]
 
@@ -88,6 +94,11 @@ class SimulatedPool:
         if attack in SILENT:
             return self._silence(attack, request)
         at, who = request.partition, int(request.worker[1:])
+        self.answered[request.worker] += 1
+        if attack in SWITCHES:
+            # The one is honest at first, the other waits for what the others say.
+            early = attack == "turncoat" and self.answered[request.worker] <= 2
+            attack = "honest" if early else "collude"
         if attack in {"honest", "bait", "fades"}:
             return self._attest(request, truth(at))
         self.lied.add(request.worker)

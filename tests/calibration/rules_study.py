@@ -130,14 +130,19 @@ def table(found: dict[str, dict[str, float]]) -> str:
     lines = ["| attack | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
     for attack, shares in found.items():
         if any(shares[name] > 0 for name in RULES):
-            row = " | ".join(f"{100 * shares[name]:.0f}" for name in names)
+            row = " | ".join(_per_cent(shares[name]) for name in names)
             lines.append(f"| {attack} | {row} |")
     return "\n".join(lines)
 
 
+def _per_cent(share: float) -> str:
+    return f"{100 * share:.1f}" if 0 < share < 0.01 else f"{100 * share:.0f}"
+
+
 def worst(found: dict[str, dict[str, float]], rule: str) -> tuple[float, str]:
-    """The largest share of wrong decisions, and the attack that made it."""
-    return max((shares[rule], attack) for attack, shares in found.items())
+    """The largest share of wrong decisions, and the first attack that made it."""
+    attack = max(found, key=lambda name: found[name][rule])
+    return found[attack][rule], attack
 
 
 def overview(found: dict[Layout, dict[str, dict[str, float]]]) -> str:
@@ -148,7 +153,7 @@ def overview(found: dict[Layout, dict[str, dict[str, float]]]) -> str:
         cells = []
         for shares in found.values():
             share, attack = worst(shares, rule)
-            cells.append(f"{100 * share:.0f} ({attack})" if share else "0")
+            cells.append(f"{_per_cent(share)} ({attack})" if share else "0")
         lines.append(f"| {rule} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

@@ -81,6 +81,28 @@ def test_why_a_worker_is_named():
         assert found.differs == (expected if attack == "skew" else ())
 
 
+def test_an_honest_worker_that_is_slower_than_all_others_is_not_named():
+    for seed in range(20):
+        pool = SimulatedPool(7, {"w0": "flip"}, np.random.default_rng(seed))
+        pool.slow = {"w1", "w2"}
+        accepted, collector = play(pool, 5, 3)
+        assert accepted == {at: truth(at) for at in range(5)}
+        assert {found.worker for found in collector.dissent} == pool.lied <= {"w0"}
+        assert collector.silence == []
+
+
+def test_a_worker_that_turns_after_some_honest_answers_is_named_when_it_lies():
+    named = 0
+    for seed in range(20):
+        pool = SimulatedPool(3, {"w0": "turncoat"}, np.random.default_rng(seed))
+        accepted, collector = play(pool, 8, 1)
+        assert accepted == {at: truth(at) for at in range(8)}
+        assert {found.worker for found in collector.dissent} == pool.lied
+        assert pool.answered["w0"] > 2 or not pool.lied
+        named += len(pool.lied)
+    assert named >= 15
+
+
 def test_a_caught_worker_is_asked_again_only_when_nobody_else_is_left():
     pool = SimulatedPool(5, {"w0": "flip"}, np.random.default_rng(1))
     play(pool, 40, 1)
