@@ -1,4 +1,4 @@
-"""The command line: demo, ingest, nightly, investigate, status, summarize.
+"""The command line: demo, ingest, nightly, investigate, keys, sign, status, summarize.
 
 Heavy imports happen inside the commands, so that help and typing errors are instant.
 """
@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from flows.investigate_command import investigate
-from flows.options import Home, Json, Now
+from flows.keys_command import keys, sign
+from flows.options import Home, Json, Now, Signed
 
 __all__ = ["app", "main"]
 
@@ -106,13 +107,7 @@ def ingest(
             help="Read every file as evidence, also where nothing in it says so."
         ),
     ] = False,
-    signatures: Annotated[
-        Literal["registered", "require", "accept-unsigned"],
-        typer.Option(
-            help="Whose files must be signed: those of sites and sources with a key, "
-            "everybody's, or nobody's."
-        ),
-    ] = "registered",
+    signatures: Signed = "registered",
     now: Now = None,
     json: Json = False,
 ) -> None:
@@ -174,6 +169,7 @@ def nightly(
     force: Annotated[
         bool, typer.Option(help="Compute again although nothing has changed.")
     ] = False,
+    signatures: Signed = "registered",
     now: Now = None,
     json: Json = False,
 ) -> None:
@@ -191,12 +187,15 @@ def nightly(
             home=home, night=night, window=window, false_discovery=false_discovery,
             sites=tuple(site or ()), cluster=cluster, workers=workers,
             rows_per_block=rows_per_block, ingest=ingest, force=force, now=now,
+            signatures=signatures,
             order="shuffled" if shuffle else "sorted",
         )  # fmt: skip
         console.done(flow(parameters))
 
 
 app.command()(investigate)
+app.add_typer(keys)
+app.command()(sign)
 
 
 @app.command()

@@ -29,6 +29,7 @@ from flows.investigate import InvestigateOutcome
 from flows.nightly import NightOutcome
 from flows.summarize import SummarizeOutcome
 from storage.ingest import IngestReport
+from tasks.keys import Answer
 from tasks.plan import VerdictFailed
 from tasks.progress import watch_progress
 
@@ -181,11 +182,7 @@ class Console:
             table = Table(*shown[0], box=rich.box.SIMPLE_HEAD, pad_edge=False)
             for row in shown:
                 table.add_row(*(_cell(value) for value in row.values()))
-            # Figures are never cut: a narrow terminal wraps the line.
-            wide = rich.console.Console(
-                highlight=False, width=max(self._out.width, 140)
-            )
-            wide.print(table)
+            self._wide().print(table)
         if outcome.rows_in_all > len(shown):
             self._out.print(
                 f"{len(shown)} of {outcome.rows_in_all:,} rows; --output keeps all."
@@ -201,6 +198,19 @@ class Console:
         )
         for path in outcome.written:
             self._out.print(f"Written: {path}", soft_wrap=True)
+
+    def answer(self, answer: Answer) -> None:
+        """Print what a short command found: lines, and a table if it has one."""
+        if self._json:
+            self._print_json(dict(answer.found))
+            return
+        for line in answer.lines:
+            self._out.print(escape(line), soft_wrap=True)
+        if answer.rows:
+            table = Table(*answer.columns, box=rich.box.SIMPLE_HEAD, pad_edge=False)
+            for row in answer.rows:
+                table.add_row(*(escape(cell) for cell in row))
+            self._wide().print(table)
 
     def investigated(self, outcome: InvestigateOutcome) -> None:
         """Print what an investigation found, its nights and where the page is."""
@@ -220,6 +230,10 @@ class Console:
             table.add_row(*(escape(cell) for cell in row.cells), style=style)
         self._out.print(table)
         self._out.print(f"Page: {outcome.page}", soft_wrap=True)
+
+    def _wide(self) -> rich.console.Console:
+        """Figures are never cut: a narrow terminal wraps the line."""
+        return rich.console.Console(highlight=False, width=max(self._out.width, 140))
 
     def _advance(self, step: str, done: int, total: int) -> None:
         if self._bars is None:  # pragma: no cover - only watched when there are bars

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from flows.artifacts import NightProgress, publish_report, publish_verdicts
 from flows.parameters import NightParameters
+from storage.authenticity import SignaturePolicy
 from storage.ingest import landing_files
 from tasks.cluster import ClusterConfig, cluster_session
 from tasks.ingest import ingest_step
@@ -81,6 +82,7 @@ def nightly(parameters: NightParameters) -> NightOutcome:
             (parameters.landing,),
             parameters.quarantine,
             now=parameters.now_ns,
+            signatures=SignaturePolicy(parameters.signatures),
         )
     settings = _settings(parameters)
     plan = plan_step(settings)

@@ -85,7 +85,15 @@ class _Parameters(BaseModel):
         return self.home / "reports"
 
 
-class IngestParameters(_Parameters):
+class _Signed(_Parameters):
+    signatures: Literal["registered", "require", "accept-unsigned"] = Field(
+        default="registered",
+        description="Whose files must be signed: those of sites and sources with a "
+        "key, everybody's, or nobody's; a wrong signature is always refused.",
+    )
+
+
+class IngestParameters(_Signed):
     """What to ingest, and how strict to be."""
 
     paths: tuple[Path, ...] = Field(
@@ -107,17 +115,12 @@ class IngestParameters(_Parameters):
         default=False,
         description="Read every file as evidence, also where nothing in it says so.",
     )
-    signatures: Literal["registered", "require", "accept-unsigned"] = Field(
-        default="registered",
-        description="Whose files must be signed: those of sites and sources with a "
-        "key, everybody's, or nobody's.",
-    )
     batch: int = Field(
         default=64, ge=1, le=4096, description="Shards per commit, 1 to 4096."
     )
 
 
-class NightParameters(_Parameters):
+class NightParameters(_Signed):
     """Which night to compute, from how many nights before, and where it runs."""
 
     night: NightName = Field(

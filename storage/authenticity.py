@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Self
 
 from storage.key_registry import KeyRegistry
+from storage.records import ShardRow
 from storage.signatures import SignedHeader, refuse, verify
 
 __all__ = ["Admission", "Authenticity", "SignaturePolicy"]
@@ -113,6 +114,11 @@ class Authenticity:
             tuple(sorted(source for source, good in signed.items() if good)),
             tuple(sorted(source for source, good in signed.items() if not good)),
         )
+
+    @classmethod
+    def of_rows(cls, rows: Iterable[ShardRow]) -> Self:
+        """Collect ledger rows; what is signed there was verified when it entered."""
+        return cls.of_signers((row.key.site, row.signer) for row in rows)
 
     @property
     def n(self) -> int:
