@@ -7,6 +7,7 @@ import pytest
 
 from storage.arrays import run, write_group
 from storage.errors import Conflict, Corrupt, KeyRefused
+from storage.integrity import verify
 from storage.key_registry import KeyRegistry
 from storage.key_store import (
     read_keys,
@@ -65,6 +66,7 @@ def test_a_store_keeps_everything_beside_its_shards(filled: BehaviorStore) -> No
     again = BehaviorStore.open(filled.url)
     assert read_keys(again) == FULL
     assert again.shards() == rows
+    assert verify(again, full=True) == ()
     assert [commit.message for commit in again.history()[:2]] == ["more", "two keys"]
 
 

@@ -60,6 +60,16 @@ def test_one_bit_of_any_column_is_refused(name: str, bit: int) -> None:
     assert caught.value.reason == "signature"
 
 
+def test_a_hash_without_the_ratio_would_be_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Planted: the signature leaves out the ratio, so a changed one is accepted."""
+    wrong = dataclasses.replace(DATA, log_ratio=with_one_bit(DATA.log_ratio, 7))
+    assert evidence_hash(wrong) != evidence_hash(DATA)
+    monkeypatch.delitem(evidence_content._TYPES, "log_ratio")
+    assert evidence_hash(wrong) == evidence_hash(DATA)
+
+
 def test_values_cannot_change_places_between_columns() -> None:
     swapped = dataclasses.replace(
         DATA, log_ratio=DATA.confidence, confidence=DATA.log_ratio
