@@ -4,72 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass
+from enum import StrEnum
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stats.ledger_columns import COLUMNS, Columns, decode, encode, sort_unique
-from stats.summary import InvalidInput, digest
+from stats.ledger_columns import (
+    COLUMNS,
+    INTEGERS,
+    Columns,
+    decode,
+    encode,
+    sort_unique,
+    text_column,
+)
+from stats.ledger_entry import KINDS, LedgerEntry
+from stats.summary import digest
 
-__all__ = ["KINDS", "LedgerEntry", "ShardLedger"]
+__all__ = ["COUNTED", "KINDS", "LedgerEntry", "Outcome", "ShardLedger"]
 
-KINDS = ("data", "manifest", "retraction", "table")
-_COUNTED = ("data", "table")
+COUNTED = ("data", "table")
+"""Kinds that can count."""
 _KEY = ("dataset", "site", "night", "part")
 _VERSION = ("epoch", "seq")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class LedgerEntry:
-    """One shard version, as announced by its site.
+class Outcome(StrEnum):
+    """What became of a version that arrived.
 
     Attributes
     ----------
-    dataset, site, night, part : str
-        The key.
-    epoch, seq : int
-        The version; compared in this order.  epoch in [0, 2³¹), seq in [0, 2⁵³).
-    sha256 : str
-        Of the canonical bytes, 64 hexadecimal digits.
-    kind : {"data", "manifest", "retraction", "table"}
-        A table holds evidence.
-    n : int
-        Rows present.
-
-    Raises
-    ------
-    InvalidInput
-        For a version, hash, kind or count outside these ranges, or text with a NUL.
+    APPLIED
+        It is the highest of its key, and counts (a manifest: is believed).
+    DUPLICATE
+        It was known.
+    SUPERSEDED
+        A higher version of its key is known.
+    RETRACTED
+        It is the highest of its key, and says that the key counts for nothing.
+    QUARANTINED
+        Another content claims the same highest version: neither counts.
     """
 
-    dataset: str
-    site: str
-    night: str
-    part: str
-    epoch: int
-    seq: int
-    sha256: str
-    kind: str
-    n: int
-
-    def __post_init__(self) -> None:
-        problem = _problem(self)
-        if problem:
-            raise InvalidInput(
-                f"LedgerEntry {self.site}/{self.night}/{self.part}: {problem} "
-                "Reject the shard at ingest."
-            )
-
-    @property
-    def key(self) -> tuple[str, str, str, str]:
-        """(dataset, site, night, part)."""
-        return self.dataset, self.site, self.night, self.part
-
-    @property
-    def version(self) -> tuple[int, int]:
-        """(epoch, seq)."""
-        return self.epoch, self.seq
+    APPLIED = "applied"
+    DUPLICATE = "duplicate"
+    SUPERSEDED = "superseded"
+    RETRACTED = "retracted"
+    QUARANTINED = "quarantined"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,8 +61,9 @@ class ShardLedger:
     Attributes
     ----------
     columns : mapping of str to array, each of length n
-        The fields of `LedgerEntry`, sorted by key, version, hash, kind and n; no row
-        twice.  Text is fixed-width unicode, hashes are 32 bytes a row.
+        The fields of `LedgerEntry`, sorted by key, version, hash, kind, n, end and
+        note; no row twice.  Text is fixed-width unicode, notes are references, hashes
+        are 32 bytes a row.
 
     Notes
     -----
@@ -101,7 +84,7 @@ class ShardLedger:
     columns: Columns
 
     exact: ClassVar[bool] = True
-    state_version: ClassVar[int] = 1
+    state_version: ClassVar[int] = 2
 
     @classmethod
     def from_entries(cls, entries: Iterable[LedgerEntry] = ()) -> Self:
@@ -134,6 +117,24 @@ class ShardLedger:
         joined = {c: np.concatenate([m.columns[c] for m in many]) for c in COLUMNS}
         return cls(sort_unique(joined))
 
+    def apply(self, entry: LedgerEntry) -> tuple[Self, Outcome]:
+        """Return the ledger that also knows an entry, and what became of the entry.
+
+        For many entries one by one use `stats.live_ledger.LiveLedger`: this copies.
+        """
+        after = self.merge(self.from_entries([entry]))
+        if len(after) == len(self):
+            return after, Outcome.DUPLICATE
+        same = np.ones(len(after), dtype=bool)
+        for name in (*_KEY, *_VERSION):
+            same &= after.columns[name] == getattr(entry, name)
+        if not (same & after._at_top()).any():
+            return after, Outcome.SUPERSEDED
+        if same.sum() > 1:
+            return after, Outcome.QUARANTINED
+        gone = entry.kind == "retraction"
+        return after, Outcome.RETRACTED if gone else Outcome.APPLIED
+
     def entries(self) -> tuple[LedgerEntry, ...]:
         """Every known version, sorted by key, version and content."""
         return self._take(np.ones(len(self), dtype=bool))
@@ -144,8 +145,22 @@ class ShardLedger:
         The highest version, if exactly one content claims it and it is data or a table.
         A retraction or a manifest at the top means that the key contributes nothing.
         """
-        counted = np.isin(self.columns["kind"], _COUNTED)
+        counted = np.isin(self.columns["kind"], COUNTED)
         return self._take(self._at_top() & (self._contents() == 1) & counted)
+
+    def settled(self) -> tuple[LedgerEntry, ...]:
+        """Highest version of each key that one content claims, of any kind."""
+        return self._take(self._at_top() & (self._contents() == 1))
+
+    def noted(self, *, settled: bool = False) -> tuple[LedgerEntry, ...]:
+        """Entries whose header says something beside their identity; all, or settled.
+
+        A manifest says so, and a version that was computed from others.
+        """
+        keep = self.columns["note"] != ""
+        if settled:
+            keep &= self._at_top() & (self._contents() == 1)
+        return self._take(np.asarray(keep, dtype=bool))
 
     def quarantined(self) -> tuple[LedgerEntry, ...]:
         """Entries of keys whose highest version has two or more contents.
@@ -224,20 +239,6 @@ def _column(name: str, values: tuple[Any, ...]) -> NDArray[Any]:
     if name == "sha256":
         data = b"".join(bytes.fromhex(value) for value in values)
         return np.frombuffer(data, dtype=np.uint8).reshape(len(values), 32)
-    integer = name in ("epoch", "seq", "n")
-    return np.array(values, dtype=np.int64 if integer else np.str_)
-
-
-def _problem(entry: LedgerEntry) -> str:
-    """Return what is wrong with an entry, or nothing."""
-    text = (*entry.key, entry.kind)
-    if any("\0" in part for part in text):
-        return "a name holds a NUL character."
-    if not (0 <= entry.epoch < 2**31 and 0 <= entry.seq < 2**53):
-        return f"version ({entry.epoch}, {entry.seq}) is outside [0, 2^31) x [0, 2^53)."
-    digits = set(entry.sha256) <= set("0123456789abcdef")
-    if len(entry.sha256) != 64 or not digits:
-        return f"sha256 {entry.sha256!r} is not 64 lower-case hexadecimal digits."
-    if entry.kind not in KINDS:
-        return f"kind {entry.kind!r} is not one of {', '.join(KINDS)}."
-    return "" if 0 <= entry.n < 2**62 else f"n {entry.n} is not a count."
+    if name in INTEGERS:
+        return np.array(values, dtype=np.int64)
+    return text_column(name, values)

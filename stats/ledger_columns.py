@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,19 @@ from numpy.typing import NDArray
 
 from stats.summary import InvalidInput
 
-__all__ = ["COLUMNS", "Columns", "decode", "encode", "sort_unique"]
+__all__ = ["COLUMNS", "Columns", "decode", "encode", "sort_unique", "text_column"]
 
 Columns = dict[str, NDArray[Any]]
 
-TEXT = ("dataset", "site", "night", "part", "kind")
-INTEGERS = ("epoch", "seq", "n")
+TEXT = ("dataset", "site", "night", "part", "kind", "note")
+INTEGERS = ("epoch", "seq", "n", "event_end")
 # Sort order, most significant first; also the order of the fields of an entry.
-COLUMNS = ("dataset", "site", "night", "part", "epoch", "seq", "sha256", "kind", "n")
+COLUMNS = (
+    "dataset", "site", "night", "part", "epoch", "seq", "sha256", "kind", "n",
+    "event_end", "note",
+)  # fmt: skip
+# One long note must not widen every row: notes are references, other text is inline.
+_REFERENCES = ("note",)
 
 
 def sort_unique(columns: Columns) -> Columns:
@@ -28,7 +33,12 @@ def sort_unique(columns: Columns) -> Columns:
     words = hashes.view(">u8").astype(np.uint64).reshape(n, 4)
     keys: list[NDArray[Any]] = []
     for name in COLUMNS:
-        keys.extend(words.T if name == "sha256" else (columns[name],))
+        if name == "sha256":
+            keys.extend(words.T)
+        elif name in _REFERENCES:
+            keys.append(np.unique(columns[name], return_inverse=True)[1])
+        else:
+            keys.append(columns[name])
     order = np.lexsort(keys[::-1])
     fresh = np.zeros(n, dtype=bool)
     fresh[:1] = True
@@ -36,6 +46,11 @@ def sort_unique(columns: Columns) -> Columns:
         ordered = key[order]
         fresh[1:] |= ordered[1:] != ordered[:-1]
     return {name: columns[name][order][fresh] for name in COLUMNS}
+
+
+def text_column(name: str, values: Sequence[str]) -> NDArray[Any]:
+    """Return a column of text, as that column is held."""
+    return np.array(values, dtype=object if name in _REFERENCES else np.str_)
 
 
 def encode(columns: Columns) -> dict[str, NDArray[Any]]:
@@ -66,7 +81,7 @@ def decode(arrays: Mapping[str, NDArray[Any]]) -> Columns:
             out[name] = np.asarray(arrays[name], dtype=np.int64)
         for name in TEXT:
             labels = json.loads(np.asarray(arrays[f"{name}.labels"]).tobytes().decode())
-            table = np.array([str(label) for label in labels], dtype=np.str_)
+            table = text_column(name, [str(label) for label in labels])
             codes = np.asarray(arrays[name], dtype=np.int64)
             out[name] = table[np.where(codes < 0, len(table), codes)]
     except (KeyError, ValueError, IndexError) as error:

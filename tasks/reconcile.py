@@ -153,6 +153,7 @@ def ledger_of(rows: tuple[ShardRow, ...]) -> ShardLedger:
             sha256=row.sha256,
             kind=row.kind,
             n=row.n,
+            event_end=row.event_end,
         )
         for row in rows
     )
