@@ -25,12 +25,14 @@ from tests.bench.timing import ROOT, commit, machine
 SECTIONS = (
     "sums", "kernels", "readers", "passes", "peers", "accuracy", "growth", "overhead",
     "memory", "night", "quantiles", "online", "crosscorr", "anomalies", "liars",
+    "evidence", "labels",
 )  # fmt: skip
 PEERS = {
     "peers": ("duckdb", "polars", "flox", "scikit-learn"),
     "online": ("river",),
     "crosscorr": ("faiss-cpu",),
     "anomalies": ("pyod", "scikit-learn"),
+    "evidence": ("duckdb", "polars"),
 }
 
 
