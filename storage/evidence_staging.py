@@ -111,7 +111,8 @@ def stage_evidence(
     except Rejected as error:
         raise error.at(where) from None
     check_stated(header, shard.row, where)
-    row = admitted(shard.row, header, admission or Admission(), where)
+    row = replace(shard.row, deps=header.deps)
+    row = admitted(row, header, admission or Admission(), where)
     return Staged(path, replace(shard, row=row), header.version is not None)
 
 

@@ -20,11 +20,18 @@ from storage.evidence_files import is_evidence
 from storage.evidence_staging import stage_evidence
 from storage.issuing import issue_versions
 from storage.key_store import read_keys
+from storage.landing import landing_files
 from storage.quarantine import Quarantined, quarantine_file, quarantine_list
 from storage.records import ShardKey, ShardRow, Version
 from storage.shards import Receipt, plan, write_shards
-from storage.sources import SUFFIXES, read_header, sidecar_of, stated_site
+from storage.sources import (
+    is_statement,
+    read_header,
+    sidecar_of,
+    stated_site,
+)
 from storage.staging import Staged, stage
+from storage.statement_staging import stage_statement
 from storage.store import BehaviorStore
 
 __all__ = [
@@ -79,18 +86,6 @@ class IngestReport:
         )
 
 
-def landing_files(paths: Iterable[Path]) -> list[Path]:
-    """List the files to take in: each path, or what lies below it if it is a folder."""
-    found: list[Path] = []
-    for path in map(Path, paths):
-        if path.is_dir():
-            below = path.rglob("*")
-            found += sorted(p for p in below if p.suffix in SUFFIXES and p.is_file())
-        else:
-            found.append(path)
-    return found
-
-
 def ingest(
     paths: Iterable[Path],
     store: BehaviorStore,
@@ -109,7 +104,7 @@ def ingest(
 ) -> IngestReport:
     """Validate landing files and commit the good ones, `batch` files per commit.
 
-    Files of behaviour and of evidence may lie side by side.
+    Files of behaviour and of evidence, manifests and retractions may lie side by side.
 
     Parameters
     ----------
@@ -227,6 +222,11 @@ class _Work:
 
     def _stage(self, file: Path) -> Staged:
         schema, options, keys = self.store.schema, self.options, self.admission
+        if is_statement(file):
+            return stage_statement(
+                file, schema.dataset, now=self.now, options=options,
+                historical=schema.historical, admission=keys,
+            )  # fmt: skip
         if not is_evidence(file, options):
             return stage(file, schema, now=self.now, options=options, admission=keys)
         return stage_evidence(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from storage.contents import check_statement
 from storage.errors import StorageError
 from storage.evidence_arrays import read_table_chunks
 from storage.layout import shard_path
@@ -65,7 +66,7 @@ def verify(
         rows = store.rows()
     for row in rows:
         findings += _row(row)
-        read = _table if row.kind == "table" else _data
+        read = _READERS.get(row.kind, _data)
         try:
             findings += read(store, row, full)
         except StorageError as error:
@@ -91,6 +92,19 @@ def _table(store: BehaviorStore, row: ShardRow, full: bool) -> list[Finding]:
     return [Finding(row.path, "order", "rows sorted by seq", found)]
 
 
+def _statement(store: BehaviorStore, row: ShardRow, _: bool) -> list[Finding]:
+    check_statement(store.reader, row)
+    return []
+
+
+_READERS = {
+    "data": _data,
+    "table": _table,
+    "manifest": _statement,
+    "retraction": _statement,
+}
+
+
 def _row(row: ShardRow) -> list[Finding]:
     """Check that a ledger row is well formed and lies where its identity says."""
     out = []
@@ -102,8 +116,9 @@ def _row(row: ShardRow) -> list[Finding]:
         out.append(Finding(row.path, "row", places[0], row.path))
     if _SHA256.fullmatch(row.sha256) is None:
         out.append(Finding(row.path, "row", "64 hexadecimal digits", row.sha256))
-    if row.kind not in ("data", "table"):
-        out.append(Finding(row.path, "row", "kind data or table", row.kind))
+    if row.kind not in _READERS:
+        expected = f"kind {' or '.join(_READERS)}"
+        out.append(Finding(row.path, "row", expected, row.kind))
     if not 0 <= max(row.observed, default=0) <= row.n:
         expected = f"at most n = {row.n} observed"
         out.append(Finding(row.path, "row", expected, str(row.observed)))

@@ -54,7 +54,8 @@ class ShardRow:
     sha256 : str
         Hash of the canonical bytes, 64 hexadecimal digits.
     kind : str
-        ``data`` for behaviour, ``table`` for evidence.
+        ``data`` for behaviour, ``table`` for evidence; ``manifest`` and
+        ``retraction`` hold no arrays.
     n : int
         Rows present, also those without a value.
     observed : tuple of int, length d
@@ -76,6 +77,10 @@ class ShardRow:
         empty for one that is not signed.
     numbers : SeqSpan, optional
         Of the rows of a table.
+    deps : tuple of str
+        Versions it was computed from, ``site/epoch-seq`` each.
+    said : str
+        Content of a manifest or retraction, canonical JSON; else empty.
     """
 
     key: ShardKey
@@ -94,6 +99,8 @@ class ShardRow:
     signature: str = ""
     signer: str = ""
     numbers: SeqSpan | None = None
+    deps: tuple[str, ...] = ()
+    said: str = ""
 
     @property
     def status(self) -> str:
@@ -107,6 +114,8 @@ class ShardRow:
             "signature": self.signature or None,
             "signer": self.signer or None,
             "numbers": None if span is None else [span.epoch, span.first, span.last],
+            "deps": list(self.deps) or None,
+            "said": self.said or None,
         }
         given = {name: value for name, value in optional.items() if value is not None}
         return given | {
@@ -157,6 +166,8 @@ class ShardRow:
                 signature=str(found.get("signature", "")),
                 signer=str(found.get("signer", "")),
                 numbers=SeqSpan.from_attribute(found.get("numbers")),
+                deps=tuple(str(one) for one in found.get("deps", ())),
+                said=str(found.get("said", "")),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise Corrupt(

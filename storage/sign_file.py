@@ -15,8 +15,9 @@ from storage.keys import Ed25519PrivateKey, key_id_of, public_text
 from storage.records import ShardRow
 from storage.schema import Schema
 from storage.signatures import SignedHeader, refuse, sign
-from storage.sources import sidecar_of
+from storage.sources import is_statement, read_header, sidecar_of
 from storage.staging import Staged, stage
+from storage.statement_staging import stage_statement
 
 __all__ = ["sign_file"]
 
@@ -81,6 +82,10 @@ def sign_file(
 def _staged(
     path: Path, now: int, schema: Schema | None, options: dict[str, Any]
 ) -> Staged:
+    if is_statement(path):
+        dataset = options.get("dataset") or ("" if schema is None else schema.dataset)
+        named = read_header(path, None, options).dataset or dataset
+        return stage_statement(path, named, now=now, options=options, historical=True)
     if is_evidence(path, options):
         return stage_evidence(path, now=now, options=options, historical=True)
     if schema is None:

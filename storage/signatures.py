@@ -42,7 +42,7 @@ class SignedHeader:
     event_end : int
         Nanoseconds UTC.
     deps : tuple of str
-        Hashes of what it was made from.
+        Versions it was made from.
     """
 
     schema: int
@@ -58,7 +58,7 @@ class SignedHeader:
     deps: tuple[str, ...] = ()
 
     @classmethod
-    def of_row(cls, row: ShardRow, deps: tuple[str, ...] = ()) -> SignedHeader:
+    def of_row(cls, row: ShardRow) -> SignedHeader:
         """Header of a ledger row.
 
         What its place in a store decides (path, chunks, when it was taken in) is not
@@ -75,7 +75,7 @@ class SignedHeader:
             kind=row.kind,
             n=row.n,
             event_end=row.event_end,
-            deps=deps,
+            deps=row.deps,
         )
 
     def __str__(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +16,14 @@ import pyarrow.feather
 import pyarrow.parquet
 
 from storage.errors import Rejected
+from storage.identity import SAFE_NAME
 from storage.records import Version
 
 __all__ = [
+    "HEADER_FIELDS",
     "SUFFIXES",
     "Header",
+    "is_statement",
     "read_header",
     "read_table",
     "sidecar_of",
@@ -33,6 +37,11 @@ _TEXT_FIELDS = (
     "dataset", "site", "night", "part", "sha256", "signature", "signer",
 )  # fmt: skip
 _NUMBER_FIELDS = ("epoch", "seq", "n")
+HEADER_FIELDS = (*_TEXT_FIELDS, *_NUMBER_FIELDS, "event_end", "hypotheses", "deps")
+"""What a header may say; a statement carries them beside its own fields."""
+_STATEMENTS = (".manifest.json", ".retraction.json")
+_DEPENDENCY = re.compile(SAFE_NAME.pattern + r"/\d{1,10}-\d{1,16}")
+_MAX_DEPS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +58,8 @@ class Header:
         Nanoseconds UTC.
     hypotheses : tuple of str
         Of evidence, when it names more than its rows do.
+    deps : tuple of str
+        Versions it was computed from, ``site/epoch-seq`` each, sorted.
     """
 
     dataset: str | None = None
@@ -62,11 +73,17 @@ class Header:
     signature: str | None = None
     signer: str | None = None
     hypotheses: tuple[str, ...] = ()
+    deps: tuple[str, ...] = ()
 
 
 def sidecar_of(path: Path) -> Path:
     """Where the header of a landing file lies: ``<file>.shard.json``."""
     return path.with_name(f"{path.name}.shard.json")
+
+
+def is_statement(path: Path) -> bool:
+    """Tell whether a file is a manifest or a retraction, by its ending."""
+    return path.name.endswith(_STATEMENTS)
 
 
 def unreadable(source: str, value: str, expected: str, remedy: str) -> Rejected:
@@ -168,6 +185,9 @@ def read_header(
     if _METADATA_KEY in metadata:
         fields |= _json(metadata[_METADATA_KEY], str(path))
     sidecar = sidecar_of(path)
+    if is_statement(path) and path.is_file():
+        said = _json(path.read_bytes(), str(path))
+        fields |= {name: said[name] for name in HEADER_FIELDS if name in said}
     if sidecar.exists():
         fields |= _json(sidecar.read_bytes(), str(sidecar))
     fields |= {name: value for name, value in options.items() if value is not None}
@@ -219,18 +239,34 @@ def _header(fields: dict[str, Any], source: str) -> Header:
         version=version,
         n=fields.get("n"),
         event_end=_nanoseconds(fields.get("event_end"), source),
-        hypotheses=_texts(fields.get("hypotheses"), source),
+        hypotheses=_texts(fields.get("hypotheses"), "hypotheses", source),
+        deps=_dependencies(fields.get("deps"), source),
         **{name: fields.get(name) for name in _TEXT_FIELDS},
     )
 
 
-def _texts(value: object, source: str) -> tuple[str, ...]:
+def _dependencies(value: object, source: str) -> tuple[str, ...]:
+    found = sorted(set(_texts(value, "deps", source)))
+    wrong = [one for one in found if _DEPENDENCY.fullmatch(one) is None]
+    if wrong or len(found) > _MAX_DEPS:
+        raise Rejected(
+            "range",
+            source=source,
+            column="deps",
+            value=repr(wrong[0])[:80] if wrong else f"{len(found)} versions",
+            expected=f"at most {_MAX_DEPS} versions like north/0-17",
+            remedy="Correct the header.",
+        )
+    return tuple(found)
+
+
+def _texts(value: object, column: str, source: str) -> tuple[str, ...]:
     given = [] if value is None else value
     if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
         raise Rejected(
             "dtype",
             source=source,
-            column="hypotheses",
+            column=column,
             value=repr(value)[:80],
             expected="a list of names",
             remedy="Correct the header.",

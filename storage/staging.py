@@ -24,6 +24,7 @@ from storage.stated import (
     end_of_events,
     fingerprint,
 )
+from storage.statements import MANIFEST
 from storage.tables import shard_from_table
 
 __all__ = ["Staged", "stage", "with_version"]
@@ -100,7 +101,8 @@ def stage(
         issuer="site" if header.version else "ingest",
     )
     check_stated(header, shard.row, source)
-    row = admitted(shard.row, header, admission or Admission(), source)
+    row = dataclasses.replace(shard.row, deps=header.deps)
+    row = admitted(row, header, admission or Admission(), source)
     return Staged(path, Shard(row, shard.data), header.version is not None)
 
 
@@ -119,8 +121,18 @@ def _key(header: Header, table: pa.Table, schema: Schema, source: str) -> ShardK
         name: _constant(table, name, getattr(header, name), source)
         for name in ("site", "night")
     }
+    part = header.part or "0"
+    if part == MANIFEST:
+        raise Rejected(
+            "unsafe-name",
+            source=source,
+            column="part",
+            value=repr(part),
+            expected="another name: this one is the manifest's",
+            remedy="Rename the part.",
+        )
     try:
-        return ShardKey(dataset, found["site"], found["night"], header.part or "0")
+        return ShardKey(dataset, found["site"], found["night"], part)
     except Rejected as error:
         raise error.at(source) from None
 

@@ -7,7 +7,7 @@ import numpy as np
 from storage.integrity import verify
 from tasks.checks import Check, CheckContext, CheckFailed
 from tasks.oracle import plain_winners
-from tasks.reconcile import ledger_of
+from tasks.reconcile import dataset_rows, ledger_of
 
 __all__ = ["DATA_CHECKS"]
 
@@ -18,7 +18,7 @@ _SHARDS = 5
 def check_ledger(context: CheckContext) -> tuple[int, str]:
     """Find the winners again without the ledger's code and compare identities."""
     view = context.night.view
-    rows = context.store.shards(until=view.night)
+    rows = dataset_rows(context.store, until=view.night)
     expected = {
         row.key: row
         for row in plain_winners(rows).values()
@@ -70,7 +70,7 @@ def check_integrity(context: CheckContext) -> tuple[int, str]:
 def check_coverage(context: CheckContext) -> tuple[int, str]:
     """Compare what is said to be missing with the ledger; no data is never a number."""
     view, levels = context.night.view, context.night.baselines.levels
-    rows = context.store.shards(until=view.night)
+    rows = dataset_rows(context.store, until=view.night)
     here = {
         r.key.site for r in plain_winners(rows).values() if r.key.night == view.night
     }

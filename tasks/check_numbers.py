@@ -13,6 +13,7 @@ from storage.schema import ShardData, ShardRow
 from tasks.blocks import BlockRef, summarize_shard, team_label
 from tasks.checks import Check, CheckContext, CheckFailed
 from tasks.oracle import cluster_interval, oracle_moments, plain_winners
+from tasks.reconcile import dataset_rows
 from tasks.schema_scale import schema_origins, schema_transforms
 
 __all__ = ["NUMBER_CHECKS"]
@@ -153,7 +154,7 @@ Groups = dict[str, dict[str, list[tuple[str, NDArray[np.floating]]]]]
 def _counted(context: CheckContext) -> list[ShardRow]:
     """Shards that must count, found without the ledger's own code."""
     view = context.night.view
-    rows = context.store.shards(until=view.night)
+    rows = dataset_rows(context.store, until=view.night)
     kept = set(view.nights)
     return [r for r in plain_winners(rows).values() if r.key.night in kept]
 

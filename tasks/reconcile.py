@@ -11,11 +11,20 @@ import json
 import statistics
 from dataclasses import dataclass
 
-from stats.ledger import LedgerEntry, ShardLedger
+from stats.ledger import LedgerEntry
 from storage.schema import ShardKey, ShardRow, Version
 from storage.store import BehaviorStore
+from tasks.ledgers import dataset_rows, ledger_of
 
-__all__ = ["NightView", "SiteView", "ledger_of", "night_end", "reconcile", "window"]
+__all__ = [
+    "NightView",
+    "SiteView",
+    "dataset_rows",
+    "ledger_of",
+    "night_end",
+    "reconcile",
+    "window",
+]
 
 # The morning after: when a night that is long past would have been reported.
 _MORNING_SECONDS = 7 * 3600
@@ -140,25 +149,6 @@ def default_as_of(night: str, now: int) -> int:
     return now if now < morning + two_days else morning
 
 
-def ledger_of(rows: tuple[ShardRow, ...]) -> ShardLedger:
-    """Build the ledger lattice of the given rows."""
-    return ShardLedger.from_entries(
-        LedgerEntry(
-            dataset=row.key.dataset,
-            site=row.key.site,
-            night=row.key.night,
-            part=row.key.part,
-            epoch=row.version.epoch,
-            seq=row.version.seq,
-            sha256=row.sha256,
-            kind=row.kind,
-            n=row.n,
-            event_end=row.event_end,
-        )
-        for row in rows
-    )
-
-
 def reconcile(
     store: BehaviorStore,
     night: str,
@@ -186,7 +176,7 @@ def reconcile(
     -------
     NightView
     """
-    rows = store.shards(until=night)
+    rows = dataset_rows(store, until=night)
     ledger = ledger_of(rows)
     by_identity = {(row.key, row.version, row.sha256): row for row in rows}
     span = window(night, nights)
@@ -204,6 +194,8 @@ def reconcile(
         seen.setdefault(row.key.site, {})
     versions: dict[tuple[str, str], int] = {}
     for row in rows:
+        if row.kind == "manifest":
+            continue
         place = (row.key.site, row.key.night)
         versions[place] = versions.get(place, 0) + 1
     sites = _site_views(seen, span, as_of)
