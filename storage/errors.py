@@ -14,6 +14,7 @@ __all__ = [
     "Rejected",
     "StorageError",
     "StoreFormat",
+    "TooLate",
 ]
 
 REASONS: tuple[str, ...] = (
@@ -79,6 +80,12 @@ class Conflict(StorageError):
     """Another writer committed the same place again and again; try again later."""
 
     kind: ClassVar[str] = "conflict"
+
+
+class TooLate(StorageError):
+    """What is needed to apply a change was dropped, as retention allows."""
+
+    kind: ClassVar[str] = "too_late"
 
 
 class KeyRefused(StorageError):

@@ -6,6 +6,7 @@ import functools
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from distributed import Client
 
@@ -15,7 +16,7 @@ from stats.shard_moments import ShardMoments
 from stats.summary import merge_all, pack, unpack
 from stats.transforms import Transforms
 from storage.checkpoints import CheckpointKey, Checkpoints
-from storage.schema import ShardRow
+from storage.schema import ShardKey, ShardRow
 from storage.store import BehaviorStore
 from tasks.blocks import agent_baseline, block_refs, summarize_shard
 from tasks.reconcile import NightView
@@ -67,19 +68,33 @@ class Reduced:
     reused: int
 
 
-def checkpoint_key(row: ShardRow, transforms: Transforms) -> CheckpointKey:
+class Identified(Protocol):
+    """A shard as far as it decides the bits of its summary: key and content."""
+
+    @property
+    def key(self) -> ShardKey:
+        """Dataset, site, night and part."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Of the canonical bytes."""
+        ...
+
+
+def checkpoint_key(row: Identified, transforms: Transforms) -> CheckpointKey:
     """Key of a shard's moments: all that determines their bits, and nothing else."""
     text = f"{row.sha256}|{_MOMENTS}|{ShardMoments.state_version}|{transforms!r}"
     return _key(_MOMENTS, row, text)
 
 
-def quantile_key(row: ShardRow, origins: tuple[float, ...]) -> CheckpointKey:
+def quantile_key(row: Identified, origins: tuple[float, ...]) -> CheckpointKey:
     """Key of a shard's counts per bin."""
     text = f"{row.sha256}|{_QUANTILES}|{GroupQuantiles.state_version}|{origins!r}"
     return _key(_QUANTILES, row, text)
 
 
-def _key(name: str, row: ShardRow, text: str) -> CheckpointKey:
+def _key(name: str, row: Identified, text: str) -> CheckpointKey:
     digest = hashlib.sha256(text.encode()).hexdigest()
     return CheckpointKey(name, row.key.site, row.key.night, row.key.part, digest)
 
