@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from stats.ranges import floats, miss_rate, usual_range, worst_case_mean
+from stats.ranges import floats, miss_rate, usual_range
 from stats.summary import InvalidInput
 from stats.variances import variance_interval, variance_ratio_interval
+from stats.worst_case import worst_case_mean
 
 __all__ = [
     "clustered_mean_interval",

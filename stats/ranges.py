@@ -1,4 +1,4 @@
-"""What values did before, and what they could be: ranges that are no intervals."""
+"""What values did before: ranges that are no intervals."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from stats.summary import InvalidInput
 
-__all__ = ["floats", "miss_rate", "usual_range", "worst_case_mean"]
+__all__ = ["floats", "miss_rate", "usual_range"]
 
 Floats = NDArray[np.float64]
 
@@ -59,51 +59,6 @@ def usual_range(
         return np.where(n >= MIN_NIGHTS, found, np.nan)
 
     return quantile(alpha / 2.0), quantile(0.5), quantile(1.0 - alpha / 2.0)
-
-
-def worst_case_mean(
-    arrived_mean: ArrayLike,
-    arrived_share: ArrayLike,
-    lower: ArrayLike,
-    upper: ArrayLike,
-) -> tuple[Floats, Floats]:
-    """Bounds of the mean over everybody, whatever the missing part holds.
-
-    Parameters
-    ----------
-    arrived_mean : array_like
-        Mean of the part that arrived; not used where nothing arrived.
-    arrived_share : array_like
-        Its share of the whole, in [0, 1].
-    lower, upper : array_like
-        Declared range of the feature, never estimated; ±inf when there is none.
-
-    Returns
-    -------
-    lower, upper : float64 arrays
-        Share · mean + (1 - share) · bound; the mean itself where everything arrived.
-
-    Raises
-    ------
-    InvalidInput
-        When a share lies outside [0, 1].
-
-    Notes
-    -----
-    Source: Manski, American Economic Review 80 (1990).  No assumption on the missing.
-    """
-    mean, share, low, high = floats(arrived_mean, arrived_share, lower, upper)
-    if np.any((share < 0) | (share > 1)):
-        raise InvalidInput(
-            f"worst_case_mean: arrived_share runs from {share.min()} to {share.max()}. "
-            "Give shares in [0, 1]."
-        )
-    known = np.where(share > 0, share * mean, 0.0)
-    missing = np.where(share < 1, 1.0 - share, 1.0)
-    return (
-        known + np.where(share < 1, missing * low, 0.0),
-        known + np.where(share < 1, missing * high, 0.0),
-    )
 
 
 def miss_rate(level: float, where: str) -> float:
