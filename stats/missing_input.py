@@ -47,7 +47,7 @@ class Sites:
     @property
     def features(self) -> int:
         """Number of features."""
-        return self.current.shape[1]
+        return int(self.current.shape[1])
 
     @property
     def arrived_mass(self) -> Floats:
@@ -127,18 +127,15 @@ def checked(
     if error2.shape != (s, d):
         raise _refused(f"current_error2 has shape {error2.shape}", f"Give ({s}, {d})")
     tonight = np.where((silent == 0)[:, None], tonight, np.nan)
-    found = Sites(past, tonight, weight / weight.sum(), size, noise, error2,
-                  _ages(past, tonight, silent))  # fmt: skip
     kept = weight > 0
-    return (
-        found
-        if kept.all()
-        else Sites(
-            *(
-                part[kept]
-                for part in (past, tonight, found.mass, size, noise, error2, found.age)
-            )
-        )
+    return Sites(
+        past[kept],
+        tonight[kept],
+        weight[kept] / weight.sum(),
+        size[kept],
+        noise[kept],
+        error2[kept],
+        _ages(past, tonight, silent)[kept],
     )
 
 
