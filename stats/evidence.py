@@ -19,7 +19,10 @@ __all__ = [
     "EvidenceSums",
     "EvidenceType",
     "Posterior",
+    "checked_log_prior",
     "log_posterior",
+    "others",
+    "posterior_of_scores",
     "quantised",
 ]
 
@@ -114,11 +117,27 @@ def log_posterior(
             "(0, 1]. Give the share of the evidence that is independent."
         )
     score, error = _scores(sums, log_prior, share)
-    rest = _others(score)
-    log_odds = score - rest
+    return posterior_of_scores(sums, score, error, share)
+
+
+def posterior_of_scores(
+    sums: EvidenceSums, score: Floats, error: Floats, tempering: ArrayLike = 1.0
+) -> Posterior:
+    """Normalise log p that is known up to a constant.
+
+    Parameters
+    ----------
+    sums : EvidenceSums
+        What the scores were made from: gives counts and magnitude.
+    score, error : float64 arrays, shape (g, k)
+        Log p up to a constant per group, and a bound on its error.
+    tempering : array_like, scalar or shape (g,)
+        For the effective number of rows; scores hold it already.
+    """
+    log_odds = score - others(score)
     return Posterior(
         n=sums.n.sum(axis=1),
-        effective_n=sums.effective_n().sum(axis=1) * share,
+        effective_n=sums.effective_n().sum(axis=1) * np.asarray(tempering),
         log_odds=log_odds,
         log_p=special.log_expit(log_odds),
         log_not_p=special.log_expit(-log_odds),
@@ -128,12 +147,15 @@ def log_posterior(
     )
 
 
-def _scores(
-    sums: EvidenceSums, log_prior: ArrayLike, share: Floats
-) -> tuple[Floats, Floats]:
-    """Log p up to a constant per group, shape (g, k), and its error bound."""
+def checked_log_prior(log_prior: ArrayLike, g: int, h: int) -> Floats:
+    """Prior of g groups, (g,) for one hypothesis, else (g, h) and normalised.
+
+    Raises
+    ------
+    InvalidInput
+        When it is NaN, infinite, without mass, or of another shape.
+    """
     prior = np.asarray(log_prior, np.float64)
-    g, h = sums.n.shape
     wanted = (g,) if h == 1 else (g, h)
     try:
         prior = np.broadcast_to(prior, wanted)
@@ -147,6 +169,15 @@ def _scores(
             f"hypotheses is NaN, infinite, without mass, or does not fit {wanted}. "
             "Give natural logarithms."
         )
+    return prior
+
+
+def _scores(
+    sums: EvidenceSums, log_prior: ArrayLike, share: Floats
+) -> tuple[Floats, Floats]:
+    """Log p up to a constant per group, shape (g, k), and its error bound."""
+    g, h = sums.n.shape
+    prior = checked_log_prior(log_prior, g, h)
     scale = share if share.ndim == 0 else share[:, None]
     if h == 1:
         evidence = sums.log_ratio()
@@ -162,8 +193,8 @@ def _scores(
     return score, np.broadcast_to(error, score.shape)
 
 
-def _others(score: Floats) -> Floats:
-    """Log of the sum of the other columns' exponentials, without subtraction.
+def others(score: Floats) -> Floats:
+    """Log of the sum of the other columns' exponentials, without subtraction, (g, k).
 
     What lies before a column and what lies after it are summed one way each, so that
     the work grows with the columns and not with their pairs.

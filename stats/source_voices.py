@@ -1,0 +1,151 @@
+"""What each source says of each agent; those that repeat one another have one voice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from stats.evidence_sums import EvidenceSums
+from stats.summary import InvalidInput
+
+__all__ = ["Voices", "sample_table", "voices_of"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Voices:
+    """Beliefs of voices about agents, only where there are any.
+
+    Attributes
+    ----------
+    agent, voice : int64 arrays, shape (p,)
+        Pairs that have evidence, sorted.
+    beliefs : float64 array, shape (p, k)
+        Sums of one voice, rounded once, up to a constant of the pair: for one
+        hypothesis its log-likelihood ratio and 0.  A voice of m sources is their mean.
+    rows : int64 array, shape (p,)
+    n_voices : int
+        Also those that say nothing.
+    """
+
+    agent: Ints
+    voice: Ints
+    beliefs: Floats
+    rows: Ints
+    n_voices: int
+
+    def __repr__(self) -> str:
+        return (
+            f"Voices: n={int(self.rows.sum()):_} | pairs={len(self.agent):_} | "
+            f"voices={self.n_voices:_}"
+        )
+
+    def table(self, first: int, last: int) -> Floats:
+        """Beliefs about agents [first, last), (agents, voices, k), NaN if none."""
+        k = self.beliefs.shape[1]
+        out = np.full((last - first, self.n_voices, k), np.nan)
+        part = slice(*np.searchsorted(self.agent, [first, last]))
+        out[self.agent[part] - first, self.voice[part]] = self.beliefs[part]
+        return out
+
+    def largest_share(self, n_agents: int) -> tuple[Floats, Ints]:
+        """Share of the loudest voice in all that is said of an agent, and who it is.
+
+        Returns
+        -------
+        share : float64 array, shape (agents,)
+            In [0, 1]; NaN where nothing is said.
+        voice : int64 array, shape (agents,)
+            -1 where nothing is said; the first of equal ones.
+        """
+        size = np.ptp(self.beliefs, axis=1)
+        whole = np.bincount(self.agent, size, minlength=n_agents)
+        order = np.lexsort((-self.voice, size, self.agent))
+        last = np.append(np.diff(self.agent[order]) > 0, True)[: len(order)]
+        top = order[last]
+        share, who = np.full(n_agents, np.nan), np.full(n_agents, -1, dtype=np.int64)
+        said = top[whole[self.agent[top]] > 0]
+        share[self.agent[said]] = size[said] / whole[self.agent[said]]
+        who[self.agent[said]] = self.voice[said]
+        return np.minimum(share, 1.0), who
+
+
+def voices_of(
+    sums: EvidenceSums, agent: ArrayLike, source: ArrayLike, voice: ArrayLike
+) -> Voices:
+    """Collect what voices say.
+
+    Parameters
+    ----------
+    sums : EvidenceSums
+        Group i is about ``agent[i]`` by ``source[i]``; a pair may come several times.
+    agent, source : integer array_like, shape (p,)
+        Not negative; a negative agent leaves a pair out.
+    voice : integer array_like, shape (sources,)
+        Voice that each source belongs to, in [0, voices), each used.
+
+    Raises
+    ------
+    InvalidInput
+        For columns that do not fit.
+
+    Examples
+    --------
+    >>> sums = EvidenceSums.from_block([1.0, 3.0, 5.0], 1.0, [0, 1, 2], 3)
+    >>> voices_of(sums, [0, 0, 0], [0, 1, 2], [0, 0, 1]).beliefs[:, 0].tolist()
+    [2.0, 5.0]
+    """
+    who, by = np.asarray(agent, np.int64), np.asarray(source, np.int64)
+    belongs = np.asarray(voice, np.int64)
+    members = np.bincount(belongs)
+    if who.shape != (sums.n_groups,) or by.shape != who.shape or (members == 0).any():
+        raise InvalidInput(
+            f"voices_of: agents {who.shape} and sources {by.shape} for {sums.n_groups} "
+            f"groups, voices {np.unique(belongs).tolist()[:9]}. Give one of each per "
+            "group, and number voices from 0."
+        )
+    n_voices = len(members)
+    key = np.where(who < 0, -1, who * n_voices + belongs[by])
+    pairs = np.unique(key[key >= 0])
+    place = np.where(key < 0, -1, np.searchsorted(pairs, key))
+    own = sums.rollup(place, len(pairs))
+    said = own.log_ratio() if own.n_hypotheses == 1 else own.against(0)
+    said = said / members[pairs % n_voices][:, None]
+    if own.n_hypotheses == 1:
+        said = np.concatenate([said, np.zeros_like(said)], axis=1)
+    return Voices(
+        pairs // n_voices, pairs % n_voices, said, own.n.sum(axis=1), n_voices
+    )
+
+
+def sample_table(voices: Voices, n_agents: int, most_cells: int) -> Floats:
+    """Mean ratio of a row, by agent and voice, of agents that two voices spoke of.
+
+    Parameters
+    ----------
+    voices : Voices
+        Of one hypothesis.
+    n_agents : int
+    most_cells : int
+        Agents are taken at equal steps so that the table has no more cells.
+
+    Returns
+    -------
+    float64 array, shape (some agents, voices)
+        NaN where a voice has said nothing.
+    """
+    heard = np.bincount(voices.agent, minlength=n_agents)
+    chosen = np.flatnonzero(heard >= 2)
+    step = -(-len(chosen) * voices.n_voices // max(most_cells, 1))
+    chosen = chosen[:: max(step, 1)]
+    place = np.full(n_agents, -1, dtype=np.int64)
+    place[chosen] = np.arange(len(chosen))
+    kept = place[voices.agent] >= 0
+    out = np.full((len(chosen), voices.n_voices), np.nan)
+    mean = voices.beliefs[kept, 0] / voices.rows[kept]
+    out[place[voices.agent[kept]], voices.voice[kept]] = mean
+    return out
