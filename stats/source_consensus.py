@@ -5,11 +5,10 @@ Rules that do not merge stand here, at the root, over exact sums of each source 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from stats import byzantine
 from stats.byzantine import (
@@ -27,6 +26,7 @@ from stats.evidence import (
     posterior_of_scores,
 )
 from stats.evidence_sums import EvidenceSums
+from stats.honest_range import honest_range
 from stats.source_voices import Voices, voices_of
 from stats.summary import InvalidInput
 
@@ -53,6 +53,8 @@ class SourceConsensus:
         evidence that is left whichever f of them lie, see
         `stats.byzantine.evidence_against_rivals`; it never counts more than it proves,
         so an agent about whom nothing is proven has its prior.
+    believed : float64 array, shape (g, k)
+        Log-odds if every source were believed; in mode exact those of the posterior.
     estimate, lower, upper : float64 arrays, shape (g, k)
         Log-odds of each hypothesis.  Estimate: prior, and the trimmed mean over sources
         as often as there are surely honest ones.  The log-odds that the honest sources
@@ -74,11 +76,13 @@ class SourceConsensus:
         Voices in whose own sums the closest rival loses.
     spoke : int64 array, shape (g,)
         Voices with evidence on the agent.
-    f, n_voices : int
+    f : int
     voices : Voices
+        What was weighed; with liars it is tempered.
     """
 
     posterior: Posterior
+    believed: Floats
     estimate: Floats
     lower: Floats
     upper: Floats
@@ -111,6 +115,7 @@ def consensus_of_sources(
     f: int,
     log_prior: ArrayLike,
     tempering: float = 1.0,
+    own: ArrayLike = 1.0,
     error: float = ERROR,
 ) -> SourceConsensus:
     """Weigh what sources say of every agent.
@@ -129,7 +134,10 @@ def consensus_of_sources(
     log_prior : array_like
         As for `stats.evidence.log_posterior`.
     tempering : float
-        In (0, 1]: share of the evidence that is independent.
+        In (0, 1]: share of the evidence that is independent, where all are believed.
+    own : array_like, scalar or shape (sources,)
+        In (0, 1]: the same for the rows of each source by itself, where some may lie;
+        a share that rested on all sources could be moved by one.
     error : float
         Largest probability of a wrong certified decision.
 
@@ -152,37 +160,46 @@ def consensus_of_sources(
         )
     whole = (sums.n == sums.n[:, :1]).all(axis=1)
     who = np.where(whole, who, -1)
-    voices = voices_of(sums, who, source, voice)
+    belongs, by = np.asarray(voice, np.int64), np.asarray(source, np.int64)
+    factor = np.broadcast_to(np.asarray(own, np.float64), belongs.shape)
+    alone = voices_of(sums, who, by, np.arange(len(belongs)))
+    voices = alone.together(factor if f else np.ones(len(belongs)), belongs)
+    exact = _exact(sums, who, by, n_agents, belongs, voices, log_prior, tempering)
     if f == 0:
-        return _exact(sums, who, source, n_agents, voice, voices, log_prior, tempering)
+        return exact
     counted = sums.rollup(who, n_agents)
     prior = checked_log_prior(log_prior, n_agents, sums.n_hypotheses)
     if prior.ndim == 1:
         prior = np.stack([prior, np.zeros_like(prior)], axis=1)
     step = max(1, _CELLS // (voices.n_voices * prior.shape[1]))
     parts = [
-        _withstood(voices, prior, at, min(at + step, n_agents), f, tempering, error)
+        _withstood(voices, prior, at, min(at + step, n_agents), f, error)
         for at in range(0, n_agents, step)
-    ] or [_withstood(voices, prior, 0, 0, f, tempering, error)]
+    ] or [_withstood(voices, prior, 0, 0, f, error)]
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    posterior = posterior_of_scores(
-        counted, joined.pop("score"), joined.pop("error"), tempering
-    )
+    posterior = posterior_of_scores(counted, joined.pop("score"), joined.pop("error"))
+    rows = sums.effective_n().sum(axis=1) * factor[by]
+    alike = np.bincount(who[who >= 0], rows[who >= 0], minlength=n_agents)
+    posterior = replace(posterior, effective_n=alike.astype(np.float64))
     needed = evidence_needed(prior.shape[1], error)
     return _after_prior(
         SourceConsensus(
-            posterior=posterior, needed=needed, f=f, voices=voices, **joined
+            posterior=posterior,
+            believed=exact.believed,
+            needed=needed,
+            f=f,
+            voices=voices,
+            **joined,
         )
     )
 
 
 def _exact(
-    sums: EvidenceSums, who: Ints, source: ArrayLike, n_agents: int, voice: ArrayLike,
+    sums: EvidenceSums, who: Ints, source: Ints, n_agents: int, belongs: Ints,
     voices: Voices, log_prior: ArrayLike, tempering: float,
 ) -> SourceConsensus:  # fmt: skip
     """Believe everybody: exact sums over all sources, a group of copies counts once."""
-    belongs = np.asarray(voice, np.int64)
-    members = np.bincount(belongs)[belongs][np.asarray(source, np.int64)]
+    members = np.bincount(belongs)[belongs][source]
     if (members == 1).all():
         found = log_posterior(sums.rollup(who, n_agents), log_prior, tempering)
     else:
@@ -193,6 +210,7 @@ def _exact(
     spoke = np.bincount(voices.agent, minlength=n_agents)
     return SourceConsensus(
         posterior=found,
+        believed=found.log_odds,
         estimate=found.log_odds,
         lower=found.log_odds,
         upper=found.log_odds,
@@ -231,29 +249,25 @@ def _shared(
     else:
         score = score + prior
         size = size + np.where(np.isfinite(prior), np.abs(prior), 0.0)
-    groups = len(np.unique(members))
-    bound = (3 + groups) * np.finfo(float).eps * (size.max(axis=1, keepdims=True) + 1.0)
+    rounds = (3 + len(np.unique(members))) * np.finfo(float).eps
+    bound = rounds * (size.max(axis=1, keepdims=True) + 1.0)
     found = posterior_of_scores(
         sums.rollup(who, n_agents), score, np.broadcast_to(bound, score.shape)
     )
-    return Posterior(
-        found.n, rows * tempering, found.log_odds, found.log_p, found.log_not_p,
-        found.p, found.magnitude, found.error,
-    )  # fmt: skip
+    return replace(found, effective_n=rows * tempering)
 
 
 def _withstood(
-    voices: Voices, prior: Floats, first: int, last: int, f: int, tempering: float,
-    error: float,
-) -> dict[str, NDArray[np.generic]]:  # fmt: skip
+    voices: Voices, prior: Floats, first: int, last: int, f: int, error: float
+) -> dict[str, NDArray[np.generic]]:
     """What f liars cannot change, for agents [first, last)."""
-    x = voices.table(first, last) * tempering
+    x = voices.table(first, last)
     prior = prior[first:last]
     found = decide(x, f, error=error)
     lost = found.status == _LOST
     left = evidence_against_rivals(x, np.maximum(found.leading, 0), f)
     proven = np.where(np.isposinf(left) | lost[:, None], 0.0, np.maximum(left, 0.0))
-    lower, upper = _honest_range(np.nan_to_num(x), prior, f)
+    lower, upper = honest_range(np.nan_to_num(x), prior, f)
     surely = np.maximum(found.sources - f, 0)[:, None]
     middle = prior + surely * np.nan_to_num(trimmed_mean(x, f))
     size = np.abs(np.nan_to_num(x)).sum(axis=1).max(axis=1, keepdims=True)
@@ -275,34 +289,12 @@ def _withstood(
     }
 
 
-def _honest_range(x: Floats, prior: Floats, f: int) -> tuple[Floats, Floats]:
-    """Log-odds between which those of honest voices lie, if at most f lie, (g, k) each.
-
-    Against each rival, the sum over all but the f voices that help most; silence is 0.
-    """
-    low, high = np.empty_like(prior), np.empty_like(prior)
-    for h in range(prior.shape[1]):
-        gap = np.sort(x[:, :, [h]] - x, axis=1)
-        total = gap.sum(axis=1)
-        cut = max(gap.shape[1] - f, 0)
-        least = total - np.maximum(gap[:, cut:], 0.0).sum(axis=1)
-        most = total - np.minimum(gap[:, :f], 0.0).sum(axis=1)
-        with np.errstate(invalid="ignore"):
-            ahead = prior[:, [h]] - prior
-        ahead[np.isnan(ahead)] = np.inf  # neither is possible: no rival
-        for out, between in ((low, least), (high, most)):
-            rivals = np.delete(-(ahead + between), h, axis=1)
-            out[:, h] = -special.logsumexp(rivals, axis=1)
-    return low, high
-
-
 def _after_prior(found: SourceConsensus) -> SourceConsensus:
     """Take back certificates that the prior outweighs."""
-    odds = np.take_along_axis(
-        found.posterior.log_odds, np.maximum(found.hypothesis, 0)[:, None], axis=1
-    )[:, 0]
-    outweighed = (found.hypothesis >= 0) & (odds <= 0)
-    hypothesis = np.where(outweighed, -1, found.hypothesis)
-    status = np.where(outweighed, _UNDETERMINED, found.status).astype(np.int8)
-    fields = {name: getattr(found, name) for name in SourceConsensus.__slots__}
-    return SourceConsensus(**fields | {"hypothesis": hypothesis, "status": status})
+    chosen = np.maximum(found.hypothesis, 0)[:, None]
+    odds = np.take_along_axis(found.posterior.log_odds, chosen, axis=1)[:, 0]
+    lost = (found.hypothesis >= 0) & (odds <= 0)
+    status = np.where(lost, _UNDETERMINED, found.status).astype(np.int8)
+    return replace(
+        found, hypothesis=np.where(lost, -1, found.hypothesis), status=status
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -51,6 +51,27 @@ class Voices:
         part = slice(*np.searchsorted(self.agent, [first, last]))
         out[self.agent[part] - first, self.voice[part]] = self.beliefs[part]
         return out
+
+    def together(self, factor: Floats, voice: Ints) -> Voices:
+        """Scale every voice, then let those that share a voice speak by their mean.
+
+        Parameters
+        ----------
+        factor : float64 array, shape (voices,)
+        voice : int64 array, shape (voices,)
+            New voice of each, in [0, new voices), each used.
+        """
+        said = self.beliefs * factor[self.voice][:, None]
+        members = np.bincount(voice)
+        if (members == 1).all() and (np.diff(voice) > 0).all():
+            return replace(self, beliefs=said)
+        key = self.agent * len(members) + voice[self.voice]
+        pairs, place = np.unique(key, return_inverse=True)
+        by = pairs % len(members)
+        columns = [np.bincount(place, column, len(pairs)) for column in said.T]
+        rows = np.bincount(place, self.rows, len(pairs)).astype(np.int64)
+        mean = np.stack(columns, axis=1) / members[by][:, None]
+        return Voices(pairs // len(members), by, mean, rows, len(members))
 
     def largest_share(self, n_agents: int) -> tuple[Floats, Ints]:
         """Share of the loudest voice in all that is said of an agent, and who it is.
@@ -136,7 +157,7 @@ def sample_table(voices: Voices, n_agents: int, most_cells: int) -> Floats:
     Returns
     -------
     float64 array, shape (some agents, voices)
-        NaN where a voice has said nothing.
+        NaN where a voice has said nothing; within 1e30.
     """
     heard = np.bincount(voices.agent, minlength=n_agents)
     chosen = np.flatnonzero(heard >= 2)
@@ -147,5 +168,5 @@ def sample_table(voices: Voices, n_agents: int, most_cells: int) -> Floats:
     kept = place[voices.agent] >= 0
     out = np.full((len(chosen), voices.n_voices), np.nan)
     mean = voices.beliefs[kept, 0] / voices.rows[kept]
-    out[place[voices.agent[kept]], voices.voice[kept]] = mean
+    out[place[voices.agent[kept]], voices.voice[kept]] = np.clip(mean, -1e30, 1e30)
     return out

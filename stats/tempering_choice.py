@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from stats.evidence_tempering import EvidenceTempering, evidence_tempering
 from stats.summary import InvalidInput, NotEnoughData
 
-__all__ = ["TemperingChoice", "choose_tempering", "fixed_tempering"]
+__all__ = ["TemperingChoice", "choose_tempering", "fixed_tempering", "own_tempering"]
+
+Floats = NDArray[np.float64]
 
 _CLUSTERS = ("source", "night")
 
@@ -117,3 +120,43 @@ def fixed_tempering(value: float) -> TemperingChoice:
         )
     why = "rows count as independent" if value == 1 else "as was asked for"
     return TemperingChoice(0, value, value, value, "", why)
+
+
+def own_tempering(
+    log_ratio: ArrayLike,
+    units: ArrayLike,
+    sources: ArrayLike,
+    nights: ArrayLike,
+    n_sources: int,
+) -> Floats:
+    """Share of the evidence of each source that is independent, from its rows alone.
+
+    Parameters
+    ----------
+    log_ratio, units, sources, nights : array_like, shape (n,)
+        As for `choose_tempering`.
+    n_sources : int
+
+    Returns
+    -------
+    float64 array, shape (n_sources,)
+        In (0, 1], by nights; where it cannot be estimated the median of the others, or
+        1 without any.
+
+    Notes
+    -----
+    Whatever a source sends moves its own share only, and the median by no more than a
+    minority can.  An error that a source makes about an agent on all its nights is not
+    seen from its rows alone.
+    """
+    x, unit = np.asarray(log_ratio, np.float64), np.asarray(units, np.int64)
+    source, night = np.asarray(sources, np.int64), np.asarray(nights, np.int64)
+    order = np.argsort(source, kind="stable")
+    edges = np.searchsorted(source[order], np.arange(n_sources + 1))
+    found = np.full(n_sources, np.nan)
+    for k in range(n_sources):
+        mine = order[edges[k] : edges[k + 1]]
+        with contextlib.suppress(NotEnoughData):  # NaN says so
+            found[k] = evidence_tempering(x[mine], unit[mine], night[mine]).tempering
+    known = found[~np.isnan(found)]
+    return np.where(np.isnan(found), np.median(known) if len(known) else 1.0, found)
