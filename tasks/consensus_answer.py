@@ -71,14 +71,28 @@ def agent_answer(consensus: Consensus, agent: str) -> dict[str, Any]:
         When nobody spoke of the agent.
     """
     at = place_of(consensus, agent)
-    found, post = consensus.found, consensus.found.posterior
-    odds = float(post.log_odds[at, 0])
-    share, loudest = consensus.said.largest_share(len(consensus.agents))
-    decided, ahead = int(found.hypothesis[at]), int(found.leading[at])
-    spoke, by_source = _by_source(consensus, at)
-    facts, flip = consensus.facts, float(consensus.prior_flip()[at, 0])
     return {
         "agent_id": agent,
+        **_posterior(consensus, at),
+        **_decision(consensus, at),
+        **_parts(consensus, at),
+        **_sources(consensus),
+        "tempering": consensus.tempering_text,
+        "guarantee": {
+            "authenticity": consensus.guarantee.authenticity,
+            "sources": consensus.guarantee.sources,
+            "workers": consensus.guarantee.workers,
+        },
+        "night": consensus.facts.night,
+        "snapshot": consensus.facts.snapshot,
+    }
+
+
+def _posterior(consensus: Consensus, at: int) -> dict[str, Any]:
+    post = consensus.found.posterior
+    odds = float(post.log_odds[at, 0])
+    flip = float(consensus.prior_flip()[at, 0])
+    return {
         "n": int(post.n[at]),
         "n_eff": float(post.effective_n[at]),
         "hypothesis": consensus.hypotheses[0],
@@ -89,49 +103,62 @@ def agent_answer(consensus: Consensus, agent: str) -> dict[str, Any]:
         "probability_text": probability_text(odds),
         "error_bound": float(post.error[at, 0]),
         "prior_log_odds": flip + odds,
-        "status": consensus.status(at),
-        "decision": None if decided < 0 else consensus.hypotheses[decided],
-        "leading": None if ahead < 0 else consensus.hypotheses[ahead],
-        "evidence": _plain(found.evidence[at]),
-        "needed": found.needed,
-        "believed": float(found.believed[at, 0]),
-        "estimate": float(found.estimate[at, 0]),
-        "lower": float(found.lower[at, 0]),
-        "upper": float(found.upper[at, 0]),
-        "mode": consensus.mode_text,
-        "f": found.f,
-        "byzantine_sources": sorted({x.source for x in facts.left_out if x.proven}),
-        "left_out": [
-            {"source": x.source, "reason": x.reason, "what": x.what, "n": x.n}
-            for x in facts.left_out
-        ],
-        "together": [list(group) for group in consensus.together],
-        "by_source": by_source,
-        "by_type": _by_type(consensus, at),
-        "largest_share": _plain(share[at]),
-        "largest_source": None if loudest[at] < 0 else consensus.sources[loudest[at]],
         "sensitivity": {
             "prior odds / 10": probability_text(odds - _TEN),
             "prior odds x 10": probability_text(odds + _TEN),
             "even at prior": probability_text(flip),
             "even at prior log-odds": flip,
         },
+    }
+
+
+def _decision(consensus: Consensus, at: int) -> dict[str, Any]:
+    found = consensus.found
+    decided, ahead = int(found.hypothesis[at]), int(found.leading[at])
+    return {
+        "status": consensus.status(at),
+        "decision": None if decided < 0 else consensus.hypotheses[decided],
+        "leading": None if ahead < 0 else consensus.hypotheses[ahead],
+        "evidence": _plain(found.evidence[at]),
+        "needed": found.needed,
         "would_settle": _would_settle(consensus, at),
-        "tempering": consensus.tempering_text,
-        "spoke": spoke,
-        "silent": sorted(set(consensus.sources) - set(spoke)),
+        "believed": float(found.believed[at, 0]),
+        "estimate": float(found.estimate[at, 0]),
+        "lower": float(found.lower[at, 0]),
+        "upper": float(found.upper[at, 0]),
+        "mode": consensus.mode_text,
+        "f": found.f,
+    }
+
+
+def _parts(consensus: Consensus, at: int) -> dict[str, Any]:
+    share, loudest = consensus.said.largest_share(len(consensus.agents))
+    by_source = _by_source(consensus, at)
+    return {
+        "by_source": by_source,
+        "by_type": _by_type(consensus, at),
+        "largest_share": _plain(share[at]),
+        "largest_source": None if loudest[at] < 0 else consensus.sources[loudest[at]],
+        "spoke": sorted(by_source),
+        "silent": sorted(set(consensus.sources) - set(by_source)),
+        "coverage": len(by_source) / len(consensus.sources),
+    }
+
+
+def _sources(consensus: Consensus) -> dict[str, Any]:
+    """What holds of sources whoever they speak of."""
+    left_out = consensus.facts.left_out
+    return {
         "known": len(consensus.sources),
-        "coverage": len(spoke) / len(consensus.sources),
+        "byzantine_sources": sorted({x.source for x in left_out if x.proven}),
+        "left_out": [
+            {"source": x.source, "reason": x.reason, "what": x.what, "n": x.n}
+            for x in left_out
+        ],
+        "together": [list(group) for group in consensus.together],
         "age_seconds": {
             name: _plain(age) for name, age in consensus.age_seconds.items()
         },
-        "guarantee": {
-            "authenticity": consensus.guarantee.authenticity,
-            "sources": consensus.guarantee.sources,
-            "workers": consensus.guarantee.workers,
-        },
-        "night": facts.night,
-        "snapshot": facts.snapshot,
     }
 
 
@@ -140,13 +167,13 @@ def _plain(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _by_source(consensus: Consensus, at: int) -> tuple[list[str], dict[str, Any]]:
+def _by_source(consensus: Consensus, at: int) -> dict[str, Any]:
     """Who spoke of an agent, and what: rows and log-ratio, the strongest first."""
     said = consensus.said
     part = slice(*np.searchsorted(said.agent, [at, at + 1]))
     own = _against_rest(said.beliefs[part])
     order = np.argsort(-np.abs(own), kind="stable")
-    rows = {
+    return {
         consensus.sources[said.voice[part][k]]: {
             "n": int(said.rows[part][k]),
             "log_ratio": float(own[k]),
@@ -154,7 +181,6 @@ def _by_source(consensus: Consensus, at: int) -> tuple[list[str], dict[str, Any]
         }
         for k in order
     }
-    return sorted(rows), rows
 
 
 def _by_type(consensus: Consensus, at: int) -> dict[str, float]:
