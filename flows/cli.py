@@ -1,4 +1,4 @@
-"""The command line: demo, ingest, nightly, investigate, keys, sign, status, summarize.
+"""The command line: demo, ingest, nightly, investigate, keys, sign, status, sync...
 
 Heavy imports happen inside the commands, so that help and typing errors are instant.
 """
@@ -15,6 +15,7 @@ import typer
 from flows.investigate_command import investigate
 from flows.keys_command import keys, sign
 from flows.options import Home, Json, Now, Signed
+from flows.sync_command import sync
 
 __all__ = ["app", "main"]
 
@@ -196,6 +197,7 @@ def nightly(
 app.command()(investigate)
 app.add_typer(keys)
 app.command()(sign)
+app.command()(sync)
 
 
 @app.command()

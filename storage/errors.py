@@ -15,6 +15,8 @@ __all__ = [
     "StorageError",
     "StoreFormat",
     "TooLate",
+    "Unauthorized",
+    "Unreachable",
 ]
 
 REASONS: tuple[str, ...] = (
@@ -92,6 +94,18 @@ class KeyRefused(StorageError):
     """A key cannot be used, registered, rotated or revoked like this."""
 
     kind: ClassVar[str] = "key_refused"
+
+
+class Unreachable(StorageError):
+    """Another store does not answer; what was committed so far stays."""
+
+    kind: ClassVar[str] = "unreachable"
+
+
+class Unauthorized(StorageError):
+    """A token is missing or is not the one the other store expects."""
+
+    kind: ClassVar[str] = "unauthorized"
 
 
 class Rejected(StorageError, ValueError):

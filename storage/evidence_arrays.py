@@ -21,6 +21,7 @@ from storage.reading import chunk_count
 from storage.records import SeqSpan, ShardRow
 
 __all__ = [
+    "ARRAYS",
     "CHUNK_ROWS",
     "LAYOUT",
     "Table",
@@ -37,6 +38,8 @@ CHUNK_ROWS = 2**20
 """Rows of a stored chunk, and of a block that is read."""
 _CODES = ("agent", "kind", "hypothesis")
 _NAMES = ("agent_name", "kind_name", "hypothesis_name")
+ARRAYS = (*COLUMNS, *_NAMES)
+"""Arrays of a shard of evidence."""
 
 
 def evidence_arrays(data: EvidenceData) -> dict[str, NamedArray]:
@@ -150,7 +153,7 @@ def open_table(store: Store, row: ShardRow) -> Table:
 
 async def _open(store: Store, row: ShardRow) -> Table:
     try:
-        opened = await open_arrays(store, row.path, (*COLUMNS, *_NAMES))
+        opened = await open_arrays(store, row.path, ARRAYS)
     except NotFound:
         await group_attributes(store, row.path)
         raise _damaged(row, "an array", "missing", "ten arrays") from None

@@ -44,8 +44,8 @@ def measure(options: Options) -> Section:
         f"{SILENT} of {SITES} sites were silent for {BEHIND} nights; {runs} backlogs. "
         "Root-mean-square error of the mean over all sites, averaged over "
         f"{', '.join(f'{f:g}' for f in FRACTIONS)} of the bytes sent, relative to "
-        "first in, first out. Volatility is estimated from 60 nights. Walk: the drift the "
-        "values are derived for. Misspecified: mean reversion with Student t(3) "
+        "first in, first out. Volatility is estimated from 60 nights. Walk: the drift "
+        "the values are derived for. Misspecified: mean reversion, Student t(3) "
         "shocks, a weekly cycle of each site and a trend.",
         figures=tuple(figures),
     )
