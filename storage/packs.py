@@ -15,16 +15,18 @@ from zarr.storage import MemoryStore
 
 from storage.arrays import open_arrays, run
 from storage.contents import Content
-from storage.errors import Corrupt, NotFound
+from storage.errors import Corrupt, NotFound, Rejected
 from storage.evidence import make_evidence_shard
 from storage.evidence_arrays import ARRAYS as TABLE_ARRAYS
 from storage.evidence_arrays import read_table
 from storage.evidence_records import EvidenceData
 from storage.layout import ARRAYS
 from storage.reading import read_shard
-from storage.records import ShardData, ShardRow
+from storage.records import ShardRow
 from storage.schema import Schema
 from storage.shards import Shard, make_shard
+from storage.statement_staging import make_statement_shard
+from storage.statements import STATEMENTS, Statement, restored
 
 __all__ = ["Pack", "open_pack", "unpack_shard"]
 
@@ -106,9 +108,15 @@ def open_pack(store: Store, row: ShardRow) -> Pack:
     return run(_open(store, row))
 
 
+def _names(row: ShardRow) -> tuple[str, ...]:
+    """Arrays that a shard of this kind has."""
+    if row.kind in STATEMENTS:
+        return ()
+    return TABLE_ARRAYS if row.kind == "table" else ARRAYS
+
+
 async def _open(store: Store, row: ShardRow) -> Pack:
-    names = TABLE_ARRAYS if row.kind == "table" else ARRAYS
-    opened = await open_arrays(store, row.path, names)
+    opened = await open_arrays(store, row.path, _names(row))
     keys: list[str] = []
     for name, item in opened.items():
         keys.append(f"{row.path}/{name}/zarr.json")
@@ -154,19 +162,10 @@ def unpack_shard(data: bytes, row: ShardRow, schema: Schema) -> Shard:
         When the bytes are not those of a shard, the hash of its content is another one,
         or content and row disagree.
     """
-    store = _memory(_objects(data, row))
-    placed = replace(row, path=_PLACE)
-    content: Content
-    try:
-        if row.kind == "table":
-            content = read_table(store, placed, verify=True)
-        else:
-            content = read_shard(store, schema, placed, verify=True)
-    except NotFound as error:
-        raise _no_shard(row, str(error)) from error
+    content = _content(_objects(data, row), row, schema)
     found = _made_again(content, row, schema)
     said = replace(row, path="", chunk_count=0, signature="", signer="")
-    if found.row != said:
+    if found.row != replace(said, deps=()):
         raise Corrupt(
             f"shard {row.key} version {row.version}: received with the row {said}, its "
             f"content gives {found.row}. Nothing was applied; verify the other store."
@@ -175,18 +174,36 @@ def unpack_shard(data: bytes, row: ShardRow, schema: Schema) -> Shard:
     return Shard(kept, found.data)
 
 
-def _made_again(
-    content: ShardData | EvidenceData, row: ShardRow, schema: Schema
-) -> Shard:
+def _content(objects: Mapping[str, bytes], row: ShardRow, schema: Schema) -> Content:
+    """Arrays or statement, with the hash that the row states."""
+    store, placed = _memory(objects), replace(row, path=_PLACE)
+    try:
+        if row.kind in STATEMENTS:
+            return restored(row.kind, row.said, str(row.key))
+        if row.kind == "table":
+            return read_table(store, placed, verify=True)
+        return read_shard(store, schema, placed, verify=True)
+    except (NotFound, Rejected) as error:
+        raise _no_shard(row, str(error)) from error
+
+
+def _made_again(content: Content, row: ShardRow, schema: Schema) -> Shard:
+    """Shard that taking this content in gives."""
+    key, version, issuer = row.key, row.version, row.issuer
+    end, taken_in = row.event_end, row.ingested_at
+    if isinstance(content, Statement):
+        return make_statement_shard(
+            key, version, content,
+            event_end=end, ingested_at=taken_in, issuer=issuer,
+        )  # fmt: skip
     if isinstance(content, EvidenceData):
         return make_evidence_shard(
-            row.key.night, row.version, replace(content, source=row.key.site),
-            part=row.key.part, event_end=row.event_end, ingested_at=row.ingested_at,
-            issuer=row.issuer, where=str(row.key),
+            key.night, version, content, part=key.part, where=str(key),
+            event_end=end, ingested_at=taken_in, issuer=issuer,
         )  # fmt: skip
     return make_shard(
-        schema, row.key, row.version, content,
-        event_end=row.event_end, ingested_at=row.ingested_at, issuer=row.issuer,
+        schema, key, version, content,
+        event_end=end, ingested_at=taken_in, issuer=issuer,
     )  # fmt: skip
 
 

@@ -11,7 +11,14 @@ from typing import Any, Literal
 from storage.errors import Rejected
 from storage.identity import SAFE_NAME
 
-__all__ = ["MANIFEST", "STATEMENTS", "Statement", "manifest_of", "retraction_of"]
+__all__ = [
+    "MANIFEST",
+    "STATEMENTS",
+    "Statement",
+    "manifest_of",
+    "restored",
+    "retraction_of",
+]
 
 MANIFEST = "manifest"
 """Name of the part that a night's manifest is; no other shard may have it."""
@@ -101,6 +108,29 @@ def retraction_of(fields: Mapping[str, Any], source: str) -> Statement:
         found = f"{len(reason)} characters"
         raise _refused("range", "reason", found, f"at most {_MAX_REASON}", source)
     return Statement("retraction", _canonical({"reason": reason}))
+
+
+def restored(kind: str, said: str, source: str) -> Statement:
+    """Restore a statement from its canonical JSON, after every check of its fields.
+
+    Raises
+    ------
+    Rejected
+        As making it does; ``unreadable`` when it is not in canonical form.
+    """
+    try:
+        fields = json.loads(said)
+        made = manifest_of if kind == "manifest" else retraction_of
+        found = made(fields, source)
+    except (ValueError, TypeError, AttributeError) as error:
+        if isinstance(error, Rejected):
+            raise
+        raise _refused(
+            "unreadable", "said", said[:80], "a statement", source
+        ) from error
+    if found.said != said:
+        raise _refused("unreadable", "said", said[:80], found.said[:80], source)
+    return found
 
 
 def _canonical(said: Mapping[str, Any]) -> str:

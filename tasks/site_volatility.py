@@ -13,7 +13,7 @@ from stats.summary import merge_all
 from storage.checkpoints import Checkpoints
 from storage.records import ShardRow
 from storage.store import BehaviorStore
-from tasks.reconcile import ledger_of
+from tasks.ledgers import ledger_of
 from tasks.schema_scale import schema_transforms
 from tasks.summaries import checkpoint_key, decode_record
 

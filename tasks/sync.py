@@ -24,7 +24,7 @@ from storage.receive import (
 from storage.shards import Receipt
 from storage.store import BehaviorStore
 from storage.transport import Pace, StoreTransport, Transport
-from tasks.reconcile import ledger_of
+from tasks.ledgers import ledger_of
 from tasks.transfer_order import fitting, in_order
 
 __all__ = ["SyncReport", "pull_store", "size_of_text"]

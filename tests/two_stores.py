@@ -12,9 +12,11 @@ from storage.key_store import write_keys
 from storage.layout import ARRAYS
 from storage.records import ShardKey, Version
 from storage.shards import Shard, make_shard, write_shards
+from storage.statement_staging import make_statement_shard
+from storage.statements import MANIFEST, manifest_of, retraction_of
 from storage.store import BehaviorStore
 from storage.tables import shard_from_table
-from tasks.reconcile import ledger_of
+from tasks.ledgers import ledger_of
 from tests.storage.evidence_rows import START, evidence
 from tests.storage.evidence_rows import shard as evidence_shard
 from tests.storage.key_rings import first_key
@@ -42,6 +44,24 @@ def shard(
     )
 
 
+def retraction(site: str, night: str, *, seq: int) -> Shard:
+    """Take back a site's night."""
+    said = retraction_of({"reason": "wrong clock"}, "test")
+    return make_statement_shard(
+        ShardKey("demo", site, night), Version(0, seq), said,
+        event_end=START + DAY, ingested_at=START + DAY // 4,
+    )  # fmt: skip
+
+
+def manifest(site: str, night: str, *, seq: int) -> Shard:
+    """Say what belongs to a site's night."""
+    said = manifest_of({"parts": ["0"], "agents": 8, "seq_high": seq}, "test")
+    return make_statement_shard(
+        ShardKey("demo", site, night, MANIFEST), Version(0, seq), said,
+        event_end=START + DAY, ingested_at=START + DAY // 4, deps=("north/0-1",),
+    )  # fmt: skip
+
+
 def make(path: Path, *shards: Shard) -> BehaviorStore:
     """Make a store with some shards."""
     store = BehaviorStore.create(str(path), SCHEMA, rows_per_chunk=4)
@@ -53,7 +73,8 @@ def make(path: Path, *shards: Shard) -> BehaviorStore:
 def both(folder: Path) -> tuple[BehaviorStore, BehaviorStore]:
     """Two stores of which each knows what the other does not.
 
-    A part in common, a correction, an equivocation, evidence and a key on the left; a
+    A part in common, a correction, an equivocation, evidence, a retraction, a manifest
+    and a key on the left; a
     night of its own and the other content of the equivocation on the right.
     """
     common = [shard("north", night) for night in NIGHTS]
@@ -64,6 +85,8 @@ def both(folder: Path) -> tuple[BehaviorStore, BehaviorStore]:
         shard("north", NIGHT, seq=2, seed=9),
         shard("west", NIGHT, seed=1),
         evidence_shard(evidence(1)),
+        retraction("south", NIGHTS[0], seq=5),
+        manifest("south", NIGHTS[1], seq=6),
     )
     write_keys(left, KeyRegistry().add(first_key("probe-2"), at=START), message="key")
     right = make(
