@@ -21,6 +21,7 @@ from tasks.report.rows import AgentRow, GroupRow, Verdict
 
 __all__ = [
     "NightProgress",
+    "publish_consensus_answer",
     "publish_investigation",
     "publish_report",
     "publish_verdicts",
@@ -139,4 +140,24 @@ def publish_investigation(
         key="investigate-nights",
         table=[dict(zip(columns, row, strict=True)) for row in rows[:_ROWS]],
         description="Nights that stand out.",
+    )
+
+
+def publish_consensus_answer(
+    *,
+    about: str,
+    lines: Sequence[str],
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+) -> None:
+    """Leave what was found in words, and its table."""
+    create_markdown_artifact(
+        key="consensus-answer",
+        markdown="\n\n".join(lines),
+        description=f"What sources say together about {about}.",
+    )
+    create_table_artifact(
+        key="consensus-table",
+        table=[dict(zip(columns, row, strict=True)) for row in rows[:_ROWS]],
+        description=f"Evidence about {about}, the weightiest first.",
     )

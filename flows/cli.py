@@ -1,4 +1,4 @@
-"""The command line: demo, ingest, nightly, investigate, keys, sign, status, sync...
+"""The command line: ingest, nightly, consensus, investigate, keys, status and more.
 
 Heavy imports happen inside the commands, so that help and typing errors are instant.
 """
@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from flows.consensus_command import consensus
 from flows.investigate_command import investigate
 from flows.keys_command import keys, sign
 from flows.options import Home, Json, Now, Signed
@@ -194,6 +195,7 @@ def nightly(
         console.done(flow(parameters))
 
 
+app.command()(consensus)
 app.command()(investigate)
 app.add_typer(keys)
 app.command()(sign)

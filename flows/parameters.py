@@ -8,7 +8,12 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-__all__ = ["IngestParameters", "InvestigateParameters", "NightParameters"]
+__all__ = [
+    "ConsensusParameters",
+    "IngestParameters",
+    "InvestigateParameters",
+    "NightParameters",
+]
 
 LATEST = "latest"
 
@@ -216,3 +221,74 @@ class InvestigateParameters(_Parameters):
         """When the page is made: now, or the replayed clock."""
         moment = self.now or dt.datetime.now(dt.UTC)
         return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+
+
+class ConsensusParameters(_Parameters):
+    """Whose evidence is weighed, and how."""
+
+    agent: str | None = Field(
+        default=None,
+        description="Explain this agent; empty: decide about all and publish that.",
+    )
+    night: NightName = Field(
+        default=LATEST,
+        description="Last night, YYYY-MM-DD; latest is the newest with evidence.",
+    )
+    nights: int = Field(
+        default=60,
+        ge=0,
+        le=800,
+        description="Nights before it whose evidence counts as well, 0 to 800.",
+    )
+    mode: Literal["robust", "exact"] = Field(
+        default="robust",
+        description="robust withstands lying sources, exact believes everybody.",
+    )
+    liars: int | None = Field(
+        default=None,
+        ge=0,
+        description="Lying sources to withstand; empty: the most that the known ones "
+        "allow, (n - 1) // 3.",
+    )
+    prior: float = Field(
+        default=0.01,
+        gt=0,
+        lt=1,
+        description="Probability before any evidence that an agent is compromised.",
+    )
+    tempering: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="Share of the evidence that is independent; empty: estimated.",
+    )
+    expected: tuple[str, ...] = Field(
+        default=(),
+        description="Sources to reckon with beside those that ever delivered.",
+    )
+    signed_only: bool = Field(
+        default=False, description="Leave out evidence that is not signed."
+    )
+    one_voice: bool = Field(
+        default=True,
+        description="Sources that repeat one another have one voice together.",
+    )
+    cluster: str | None = Field(
+        default=None,
+        description="local, threads, a YAML file, or the address of a scheduler; "
+        "empty: in this process.",
+    )
+    worker_faults: int | None = Field(
+        default=None,
+        ge=0,
+        description="Faulty workers to withstand: partitions are computed by several "
+        "of the cluster; empty: workers are trusted.",
+    )
+    top: int = Field(
+        default=20, ge=0, le=10_000, description="Agents shown, the likeliest first."
+    )
+    output: Path | None = Field(
+        default=None,
+        description="Folder for posteriors.parquet; empty: posteriors/RUN in the home "
+        "folder.",
+    )

@@ -126,8 +126,10 @@ class StableBayesianConsensus:
 
         Raises
         ------
-        NotEnoughData
+        UnknownName
             When nobody said anything about the agent.
+        NotEnoughData
+            Without any evidence.
         """
         found = self.consensus()
         answer = agent_answer(found, agent_id)

@@ -10,9 +10,9 @@ import numpy as np
 
 from stats.byzantine import further_rounds
 from stats.logspace import probability_text
-from stats.summary import NotEnoughData
 from storage.evidence_records import EVIDENCE_TYPES
 from tasks.consensus_result import Consensus
+from tasks.history.subject import UnknownName
 
 __all__ = ["agent_answer", "place_of"]
 
@@ -24,7 +24,7 @@ def place_of(consensus: Consensus, agent: str) -> int:
 
     Raises
     ------
-    NotEnoughData
+    UnknownName
         When nobody spoke of it; names that are close are given.
     """
     at = int(np.searchsorted(consensus.agents, agent))
@@ -33,7 +33,7 @@ def place_of(consensus: Consensus, agent: str) -> int:
     near = consensus.agents[max(at - 500, 0) : at + 500].tolist()
     close = difflib.get_close_matches(agent, near, n=3, cutoff=0.5)
     hint = f"The closest are {', '.join(close)}." if close else "Check the name."
-    raise NotEnoughData(
+    raise UnknownName(
         f"consensus: no evidence about agent {agent!r} among {len(consensus.agents)} "
         f"agents. {hint}"
     )
@@ -67,7 +67,7 @@ def agent_answer(consensus: Consensus, agent: str) -> dict[str, Any]:
 
     Raises
     ------
-    NotEnoughData
+    UnknownName
         When nobody spoke of the agent.
     """
     at = place_of(consensus, agent)
@@ -132,13 +132,15 @@ def _decision(consensus: Consensus, at: int) -> dict[str, Any]:
 
 
 def _parts(consensus: Consensus, at: int) -> dict[str, Any]:
-    share, loudest = consensus.said.largest_share(len(consensus.agents))
     by_source = _by_source(consensus, at)
+    sizes = {name: abs(said["log_ratio"]) for name, said in by_source.items()}
+    loudest = max(sizes, key=lambda name: sizes[name], default="")
+    whole = sum(sizes.values())
     return {
         "by_source": by_source,
         "by_type": _by_type(consensus, at),
-        "largest_share": _plain(share[at]),
-        "largest_source": None if loudest[at] < 0 else consensus.sources[loudest[at]],
+        "largest_share": sizes[loudest] / whole if whole > 0 else None,
+        "largest_source": loudest if whole > 0 else None,
         "spoke": sorted(by_source),
         "silent": sorted(set(consensus.sources) - set(by_source)),
         "coverage": len(by_source) / len(consensus.sources),

@@ -21,6 +21,8 @@ from tasks.score_dataset import change_dataset, correlation_dataset, score_datas
 
 __all__ = [
     "Published",
+    "dataset_arrays",
+    "dataset_attributes",
     "identity",
     "latest",
     "publish",
@@ -125,11 +127,17 @@ def publish(
         store,
         {
             f"{root}/views": _view_arrays(night),
-            **{f"{root}/{name}": _arrays(found) for name, found in datasets.items()},
+            **{
+                f"{root}/{name}": dataset_arrays(found)
+                for name, found in datasets.items()
+            },
         },
         attributes={
             root: attributes,
-            **{f"{root}/{name}": _plain(found) for name, found in datasets.items()},
+            **{
+                f"{root}/{name}": dataset_attributes(found)
+                for name, found in datasets.items()
+            },
         },
         message=f"night {record.night} revision {record.revision}",
         metadata={
@@ -156,7 +164,7 @@ def _load(store: BehaviorStore, night: str, revision: int) -> Published:
     )
 
 
-def _arrays(dataset: xr.Dataset) -> Arrays:
+def dataset_arrays(dataset: xr.Dataset) -> Arrays:
     """Arrays of a dataset, coordinates among them, as the store takes them."""
     return {
         str(name): (tuple(map(str, array.dims)), array.values, dict(array.attrs))
@@ -164,7 +172,7 @@ def _arrays(dataset: xr.Dataset) -> Arrays:
     }
 
 
-def _plain(dataset: xr.Dataset) -> dict[str, Any]:
+def dataset_attributes(dataset: xr.Dataset) -> dict[str, Any]:
     """Attributes of a dataset, and which of its arrays are coordinates (CF)."""
     named = sorted(str(name) for name in dataset.coords if name not in dataset.dims)
     return {**dataset.attrs, "coordinates": " ".join(named)}

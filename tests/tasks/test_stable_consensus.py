@@ -14,6 +14,7 @@ import pytest
 
 from stats.summary import InvalidInput, NotEnoughData
 from tasks.consensus import BayesianEvidence, EvidenceType, StableBayesianConsensus
+from tasks.history.subject import UnknownName
 
 
 def say(
@@ -170,7 +171,7 @@ def test_what_cannot_be_is_refused_and_nothing_is_taken_in() -> None:
         StableBayesianConsensus(partition_size=0)
     with pytest.raises(NotEnoughData, match="no evidence was added"):
         ask([])
-    with pytest.raises(NotEnoughData, match="The closest are agent-1"):
+    with pytest.raises(UnknownName, match="The closest are agent-1"):
         ask([say(0, 1.0, agent="agent-1")], agent="agent-2")
 
 
