@@ -113,6 +113,7 @@ def publish(
     if scores.changes is not None:
         datasets["changes"] = change_dataset(night, scores.changes)
         datasets["correlations"] = correlation_dataset(night, scores.changes)
+    placed = {f"{root}/{name}": found for name, found in datasets.items()}
     attributes = {
         "run": record.run,
         "identity": record.identity,
@@ -127,17 +128,11 @@ def publish(
         store,
         {
             f"{root}/views": _view_arrays(night),
-            **{
-                f"{root}/{name}": dataset_arrays(found)
-                for name, found in datasets.items()
-            },
+            **{path: dataset_arrays(found) for path, found in placed.items()},
         },
         attributes={
             root: attributes,
-            **{
-                f"{root}/{name}": dataset_attributes(found)
-                for name, found in datasets.items()
-            },
+            **{path: dataset_attributes(found) for path, found in placed.items()},
         },
         message=f"night {record.night} revision {record.revision}",
         metadata={

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet
 import pytest
-from distributed import Client, LocalCluster, get_worker
+from distributed import get_worker
 
 from stats.summary import Incompatible, NotEnoughData
 from storage.errors import NotFound
@@ -17,6 +17,7 @@ from storage.integrity import verify
 from storage.key_store import write_keys
 from storage.store import BehaviorStore
 from tasks import evidence_pass
+from tasks.cluster import ClusterConfig, cluster_session
 from tasks.consensus import ConsensusOptions, consensus_of_night
 from tasks.publish_consensus import (
     consensus_runs,
@@ -112,12 +113,8 @@ def test_a_worker_that_lies_changes_nothing_and_is_named(
 ) -> None:
     honest = consensus_of_night(store, as_of=AS_OF, partition_size=10)
     monkeypatch.setattr(evidence_pass, "_summarize", tampered)
-    with (
-        LocalCluster(
-            n_workers=3, threads_per_worker=1, processes=False, dashboard_address=None
-        ) as cluster,
-        Client(cluster, set_as_default=False) as client,
-    ):
+    with cluster_session(ClusterConfig(kind="threads", workers=3)) as session:
+        client = session.client()
         found = consensus_of_night(store, as_of=AS_OF, client=client, worker_faults=1)
         trusted = consensus_of_night(
             store, as_of=AS_OF, client=client, partition_size=10
