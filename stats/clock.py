@@ -156,6 +156,17 @@ class VectorClock:
             for run in runs
         )
 
+    def lacks(self, other: Self) -> list[tuple[str, int, int]]:
+        """First number of each run that the other knows and that is not known here."""
+        out = []
+        for (site, epoch), runs in other.runs.items():
+            mine = self.runs.get((site, epoch), ())
+            for first, last in runs:
+                if not _inside(mine, (first, last)):
+                    held = [b for a, b in mine if a <= first <= b]
+                    out.append((site, epoch, held[0] + 1 if held else first))
+        return sorted(out)
+
     def happens_before(self, other: Self) -> bool:
         """Tell whether the other knows all of this, and more."""
         return self.runs != other.runs and other.covers(self)
