@@ -19,6 +19,7 @@ from stats.summary import merge_all
 from tasks.drift import LevelDrift, level_drift
 from tasks.level_baseline import LevelBaseline, level_baseline
 from tasks.reconcile import NightView
+from tasks.rollup import ALL, WindowLevels
 
 __all__ = ["Baselines", "Level", "LevelNights", "compute_baselines"]
 
@@ -126,6 +127,7 @@ def compute_baselines(
     *,
     quantiles: Labelled[GroupQuantiles] | None = None,
     origins: tuple[float, ...] = (),
+    window: WindowLevels | None = None,
 ) -> Baselines:
     """Align the shards' summaries by team and roll them up to every level.
 
@@ -138,6 +140,8 @@ def compute_baselines(
         Counts per bin of all nights before tonight.
     origins : tuple of float
         What was taken off each feature before it was counted.
+    window : WindowLevels, optional
+        All nights before tonight rolled up already; `quantiles` are not needed then.
 
     Returns
     -------
@@ -155,10 +159,11 @@ def compute_baselines(
     hierarchy = Hierarchy(LEVELS, (team_to_site, np.zeros(len(sites), dtype=np.int64)))
     some = next(iter(records.values())).groups
     nothing = some.rollup(np.full(some.n_groups, -1, dtype=np.int64), len(labels))
-    stacks: dict[Level, _Stack] = {
-        "team": _Stack(labels),
-        "site": _Stack(sites),
-        "all": _Stack(("all",)),
+    names: dict[Level, tuple[str, ...]] = {"team": labels, "site": sites, "all": (ALL,)}
+    rolled = {} if window is None else {x: window.at(x, names[x]) for x in LEVELS}
+    stacks = {
+        level: _Stack(names[level], rolled[level].rows if rolled else None)
+        for level in LEVELS
     }
     for night in view.nights:
         aligned = [
@@ -171,30 +176,33 @@ def compute_baselines(
             stacks[level].add(hierarchy.rollup(team, to=level))
     complete = np.array([view.complete(night) for night in view.nights[:-1]])
     bins = None if quantiles is None else quantiles.align(labels)
-    levels = {
-        level: stack.close(
-            complete if level == "all" else None,
-            None if bins is None else hierarchy.rollup(bins, to=level),
+    levels = {}
+    for level, stack in stacks.items():
+        counted = None if bins is None else hierarchy.rollup(bins, to=level)
+        levels[level] = stack.close(
+            complete if level == ALL else None,
+            rolled[level].bins if rolled else counted,
             origins,
             view.nights,
         )
-        for level, stack in stacks.items()
-    }
     return Baselines(view.nights, hierarchy, levels)
 
 
 class _Stack:
     """Collects one level night by night; holds figures, not states."""
 
-    def __init__(self, labels: tuple[str, ...]) -> None:
+    def __init__(
+        self, labels: tuple[str, ...], window: GroupMoments | None = None
+    ) -> None:
         self.labels = labels
         self._rows: list[tuple[NDArray[Any], ...]] = []
-        self._window: GroupMoments | None = None
+        self._rolled = window is not None
+        self._window = window
         self._tonight: ShardMoments | None = None
 
     def add(self, night: ShardMoments) -> None:
-        """Append a night; the one before it joins the window."""
-        if self._tonight is not None:
+        """Append a night; the one before it joins a window that was not given."""
+        if self._tonight is not None and not self._rolled:
             rows = self._tonight.rows
             window = self._window
             self._window = rows if window is None else window.merge(rows)

@@ -17,6 +17,7 @@ from storage.store import BehaviorStore
 from tasks.agent_changes import AgentChanges, study_agents
 from tasks.baselines import Baselines, compute_baselines
 from tasks.reconcile import NightView
+from tasks.rollup import WindowLevels
 from tasks.schema_scale import schema_origins
 from tasks.scoring import (
     AgentFamily,
@@ -86,6 +87,7 @@ def build_night(
     agents: Mapping[str, AgentBaseline],
     tonight: Mapping[str, tuple[str, ...]],
     quantiles: Mapping[ShardRow, Quantiles],
+    window: WindowLevels | None = None,
 ) -> Night:
     """Roll the summaries of a view up to every level.
 
@@ -99,6 +101,8 @@ def build_night(
         Agents that were there tonight.
     quantiles : mapping of ShardRow to Labelled[GroupQuantiles]
         At least of the shards that count.
+    window : WindowLevels, optional
+        The nights before tonight, rolled up already.
 
     Raises
     ------
@@ -112,9 +116,11 @@ def build_night(
         )
     records = merge_parts(view, shards)
     counted = {row: quantiles[row] for rows in view.winners.values() for row in rows}
-    window = window_quantiles(view, counted)
+    bins = window_quantiles(view, counted) if window is None else None
     origins = schema_origins(schema)
-    baselines = compute_baselines(view, records, quantiles=window, origins=origins)
+    baselines = compute_baselines(
+        view, records, quantiles=bins, origins=origins, window=window
+    )
     digest = result_digest(view, baselines, agents)
     new = {
         site: tuple(sorted(set(names) - set(agents[site].labels)))

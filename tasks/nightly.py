@@ -34,7 +34,9 @@ from tasks.report.night_report import NightReport
 from tasks.report.rows import Estimate, Verdict
 from tasks.report.supersede import mark_superseded
 from tasks.report.write_report import report_folder, write_index, write_report
+from tasks.revised import compare_revisions
 from tasks.summaries import Reduced, agents_tonight, reduce_agents, reduce_shards
+from tasks.window import roll_window
 
 __all__ = [
     "CHECKS",
@@ -121,7 +123,12 @@ def baselines_step(
     records = found.records
     counted = {row: records[row] for rows in view.winners.values() for row in rows}
     tonight = agents_tonight(store, view, **options)
-    return build_night(store.schema, view, counted, agents, tonight, found.quantiles)
+    writable = BehaviorStore.open(settings.store, mode="a")
+    window = roll_window(writable, view, counted, found.quantiles)
+    if window is not None:
+        get_run_logger().info("window: %s", window.work)
+    parts = (counted, agents, tonight, found.quantiles)
+    return build_night(store.schema, view, *parts, window)
 
 
 @task(name="score", retries=2, retry_delay_seconds=[1, 5], cache_policy=NO_CACHE)
@@ -183,6 +190,9 @@ def report_step(
         last_night=_last_night(last),
         changes=changes_since(store, night, before),
         quarantined=settings.quarantined,
+        revised=None
+        if plan.previous is None
+        else compare_revisions(store, plan.previous, night),
     )
     return collect_report(night, scores, facts)
 
@@ -208,7 +218,12 @@ def publish_step(
         plan.night, plan.revision, plan.run, plan.identity, plan.snapshot,
         night.digest, summary_line(report, page=address), {},
     )  # fmt: skip
-    extra = {"lead": asdict(report.lead_feature.estimate)}
+    extra = {
+        "lead": asdict(report.lead_feature.estimate),
+        "parameters": settings.results,
+        "revised": report.revised and asdict(report.revised),
+        "changes": [asdict(change) for change in report.changes],
+    }
     store = BehaviorStore.open(settings.store, mode="a")
     publish(store, night, scores, replace(record, extra=extra))
     mark_superseded(settings.reports, plan.night, plan.revision)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import numpy as np
 
@@ -33,7 +33,7 @@ __all__ = [
 
 LevelName = Literal["team", "site", "all"]
 Part = Labelled[WindowSums]
-ALL = "all"
+ALL: Final = "all"
 
 
 @dataclass(frozen=True, slots=True, order=True)

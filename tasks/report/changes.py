@@ -1,4 +1,4 @@
-"""Which shards came late or were corrected since the last published night."""
+"""Which shards came late, were corrected or went since the last published night."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from storage.results import read_results
 from storage.store import BehaviorStore
+from tasks.affected import KnownShards, counted_shards
 from tasks.night import Night
 from tasks.publish import Published, latest
 from tasks.report.collect_groups import number
@@ -37,47 +37,34 @@ def changes_since(
     Returns
     -------
     tuple of Change
-        Shards of nights up to that publication which it did not have, or had in
-        another version; sorted by night, site and part.  Empty without a publication.
+        Shards of nights up to that publication which it did not have, had in another
+        version, or which count no more; sorted by night, site and part.  Empty without
+        a publication.
     """
     if before is None:
         return ()
-    then = read_results(store, f"runs/{before.night}/r{before.revision}/views")
-    known: dict[tuple[str, str, str], tuple[str, int]] = {
-        (str(s), str(w), str(p)): (str(h), int(n))
-        for s, w, p, h, n in zip(
-            then["site"],
-            then["night"],
-            then["part"],
-            then["sha256"],
-            then["n"],
-            strict=True,
-        )
-    }
-    first = min((when for _, when, _ in known), default=before.night)
+    counted = counted_shards(store, before)
+    first = min((place.night for place in counted), default=before.night)
+    nights = [when for when in night.view.nights if first <= when <= before.night]
+    known = KnownShards.of(store.at(night.view.snapshot))
     level = night.baselines.all
     lead = night.schema.names.index(night.schema.lead)
-    found = []
-    for (site, when), rows in night.view.winners.items():
-        for row in rows:
-            held = known.get((site, when, row.key.part))
-            if not first <= when <= before.night or (held and held[0] == row.sha256):
-                continue
-            k = night.view.nights.index(when)
-            found.append(
-                Change(
-                    site=site,
-                    night=when,
-                    what="corrected" if held else "late",
-                    version_before=None,
-                    version_now=f"{row.version.epoch}-{row.version.seq}",
-                    rows_before=held[1] if held else None,
-                    rows_now=row.n,
-                    value_before=_value(latest(store, when)),
-                    value_now=number(level.mean[k, 0, lead]),
-                )
-            )
-    return tuple(sorted(found, key=lambda c: (c.night, c.site)))
+    return tuple(
+        Change(
+            site=change.site,
+            night=change.night,
+            what=change.what,
+            version_before=change.version_before,
+            version_now=change.version_now or "",
+            rows_before=change.rows_before,
+            rows_now=change.rows_now,
+            value_before=_value(latest(store, change.night)),
+            value_now=number(
+                level.mean[night.view.nights.index(change.night), 0, lead]
+            ),
+        )
+        for change in known.changes(counted, nights)
+    )
 
 
 def _value(published: Published | None) -> float | None:

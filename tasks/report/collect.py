@@ -21,6 +21,7 @@ from tasks.report.collect_groups import (
 )
 from tasks.report.collect_optional import collect_optional
 from tasks.report.night_report import NightReport
+from tasks.report.revision_rows import Revised
 from tasks.report.rows import (
     Change,
     Estimate,
@@ -60,6 +61,8 @@ class RunFacts:
         ``tested`` and ``found`` of the night before, when it was published.
     changes : tuple of Change
     quarantined : mapping of site to count
+    revised : Revised or None
+        What moved since the revision before this one.
     """
 
     revision: int
@@ -72,6 +75,7 @@ class RunFacts:
     last_night: Mapping[str, int] = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
     quarantined: Mapping[str, int] = field(default_factory=dict)
+    revised: Revised | None = None
 
 
 def collect_report(night: Night, scores: Scores, facts: RunFacts) -> NightReport:
@@ -116,6 +120,7 @@ def collect_report(night: Night, scores: Scores, facts: RunFacts) -> NightReport
         quality=tuple(_quality(night, site, facts) for site in view.sites),
         verdicts=facts.verdicts,
         provenance=_provenance(night, facts),
+        revised=facts.revised,
         **collect_optional(night, scores, labels),
     )
 

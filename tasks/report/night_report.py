@@ -23,6 +23,7 @@ from tasks.report.findings import (
     QuantileRow,
     SeasonRow,
 )
+from tasks.report.revision_rows import Revised
 from tasks.report.rows import (
     AgentRow,
     AgentSummary,
@@ -47,6 +48,8 @@ class NightReport:
 
     `changes` are those of shards, `changes_of_agents` those of behaviour over nights;
     without its summary such a test was not made, and `not_tested` says what it needs.
+    `revised` compares with the revision that this one replaces; `out_of_date` names
+    shards that changed since and are not in these numbers.
     """
 
     dataset: str
@@ -88,6 +91,8 @@ class NightReport:
     clique_summary: CliqueSummary | None = None
     quantiles: tuple[QuantileRow, ...] = ()
     not_tested: tuple[NotTested, ...] = ()
+    revised: Revised | None = None
+    out_of_date: tuple[str, ...] = ()
 
     @property
     def lead_feature(self) -> FeatureNight:

@@ -7,6 +7,7 @@ from typing import Any
 from tasks.report.derived import Derived
 from tasks.report.figures import Axis, axis_over, dumbbell
 from tasks.report.findings import QuantileRow
+from tasks.report.moved import moved_figures
 from tasks.report.night_report import NightReport
 from tasks.report.rows import BaselineRow, Change, QualityRow
 from tasks.report.sections import cut
@@ -52,6 +53,7 @@ def changes(report: NightReport) -> dict[str, Any]:
         "cut": cut(len(shown), len(report.changes)),
         "label": report.lead_feature.feature.label,
         "unit": report.lead_feature.feature.unit,
+        "moved": moved_figures(report),
     }
 
 

@@ -164,6 +164,7 @@ def _frame(report: NightReport, links: Mapping[str, str]) -> dict[str, Any]:
         "made": clock(report.made),
         "sections": _section_names(report),
         "superseded_by": report.superseded_by,
+        "out_of_date": "",
     }
 
 

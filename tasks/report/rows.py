@@ -178,11 +178,11 @@ class BaselineRow:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A shard that was corrected or came after its night had been published."""
+    """A shard that came after its night had been published, was corrected, or went."""
 
     site: str
     night: str
-    what: Literal["corrected", "late", "retracted"]
+    what: Literal["corrected", "late", "quarantined", "retracted"]
     version_before: str | None
     version_now: str
     rows_before: int | None
