@@ -1,4 +1,4 @@
-"""The command line: ingest, nightly, consensus, investigate, keys, status and more.
+"""The command line: ingest, nightly, reconcile, consensus, investigate and more.
 
 Heavy imports happen inside the commands, so that help and typing errors are instant.
 """
@@ -16,6 +16,7 @@ from flows.consensus_command import consensus
 from flows.investigate_command import investigate
 from flows.keys_command import keys, sign
 from flows.options import Home, Json, Now, Signed
+from flows.reconcile_command import reconcile
 from flows.sync_command import sync
 
 __all__ = ["app", "main"]
@@ -171,6 +172,13 @@ def nightly(
     force: Annotated[
         bool, typer.Option(help="Compute again although nothing has changed.")
     ] = False,
+    reissue: Annotated[
+        bool,
+        typer.Option(help="Also issue affected nights before it again: see reconcile."),
+    ] = False,
+    reissue_nights: Annotated[
+        int, typer.Option(help="How many nights before it these may lie.")
+    ] = 7,
     signatures: Signed = "registered",
     now: Now = None,
     json: Json = False,
@@ -189,12 +197,13 @@ def nightly(
             home=home, night=night, window=window, false_discovery=false_discovery,
             sites=tuple(site or ()), cluster=cluster, workers=workers,
             rows_per_block=rows_per_block, ingest=ingest, force=force, now=now,
-            signatures=signatures,
+            signatures=signatures, reissue=reissue, reissue_nights=reissue_nights,
             order="shuffled" if shuffle else "sorted",
         )  # fmt: skip
         console.done(flow(parameters))
 
 
+app.command()(reconcile)
 app.command()(consensus)
 app.command()(investigate)
 app.add_typer(keys)

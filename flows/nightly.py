@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from flows.artifacts import NightProgress, publish_report, publish_verdicts
 from flows.parameters import NightParameters
+from flows.reissue import AffectedNight, reconcile_earlier
 from storage.authenticity import SignaturePolicy
 from storage.ingest import landing_files
 from tasks.cluster import ClusterConfig, cluster_session
@@ -33,7 +34,7 @@ from tasks.report.headline import headline
 from tasks.report.night_report import NightReport
 from tasks.report.write_report import report_folder
 
-__all__ = ["NightOutcome", "nightly"]
+__all__ = ["NightOutcome", "nightly", "reissue"]
 
 
 class NightOutcome(BaseModel):
@@ -50,6 +51,8 @@ class NightOutcome(BaseModel):
     arrived_share: float
     missing_sites: tuple[str, ...]
     checks_passed: int
+    out_of_date: int = 0
+    reissued: tuple[AffectedNight, ...] = ()
 
 
 def quote(value: Any) -> Any:
@@ -64,7 +67,7 @@ def _run_name() -> str:
         if isinstance(parameters, dict)
         else parameters.night
     )
-    return f"nightly-{night}-{str(flow_run.id)[:8]}"
+    return f"{flow_run.flow_name}-{night}-{str(flow_run.id)[:8]}"
 
 
 @flow(name="nightly", flow_run_name=_run_name, validate_parameters=True)
@@ -74,8 +77,21 @@ def nightly(parameters: NightParameters) -> NightOutcome:
     Ingests what lies in the landing folder, reduces every delivered shard to exact
     summaries, reconciles them, rolls up baselines, scores teams and agents, checks
     itself and writes the report.  A check that does not pass fails the run and
-    publishes nothing.  A night that already stands is left as it is.
+    publishes nothing.  A night that already stands is left as it is.  Nights before it
+    that changed shards affect are marked out of date, or issued again if asked for.
     """
+    outcome = _one_night(parameters)
+    earlier = reconcile_earlier(parameters, outcome.night, reissue)
+    return outcome.model_copy(update=earlier)
+
+
+@flow(name="reissue", flow_run_name=_run_name, validate_parameters=True)
+def reissue(parameters: NightParameters) -> NightOutcome:
+    """Compute, check and publish one night, and look at no other."""
+    return _one_night(parameters)
+
+
+def _one_night(parameters: NightParameters) -> NightOutcome:
     if parameters.ingest and landing_files([parameters.landing]):
         ingest_step(
             str(parameters.store),

@@ -13,6 +13,7 @@ __all__ = [
     "IngestParameters",
     "InvestigateParameters",
     "NightParameters",
+    "ReconcileParameters",
 ]
 
 LATEST = "latest"
@@ -171,6 +172,16 @@ class NightParameters(_Signed):
     force: bool = Field(
         default=False, description="Compute again even when nothing has changed."
     )
+    reissue: bool = Field(
+        default=False,
+        description="Also issue nights before it again that changed shards affect.",
+    )
+    reissue_nights: int = Field(
+        default=7,
+        ge=1,
+        le=800,
+        description="How many nights before it those may lie.",
+    )
 
     def results(self) -> dict[str, object]:
         """Parameters that can change a result; the others only change how it runs."""
@@ -179,6 +190,44 @@ class NightParameters(_Signed):
             "false_discovery": self.false_discovery,
             "sites": sorted(self.sites),
         }
+
+
+class ReconcileParameters(_Signed):
+    """Which published nights may be issued again, and where that runs."""
+
+    since: IsoNight | None = Field(
+        default=None,
+        description="First published night to look at, YYYY-MM-DD; empty: all.",
+    )
+    nights: int | None = Field(
+        default=None,
+        ge=0,
+        le=10_000,
+        description="How many nights to issue again at most, newest first; the others "
+        "are marked out of date. Empty: all.",
+    )
+    dry_run: bool = Field(
+        default=False, description="Say what is affected and change nothing."
+    )
+    ingest: bool = Field(
+        default=True, description="Ingest what lies in the landing folder first."
+    )
+    window: int = Field(
+        default=60,
+        ge=1,
+        le=800,
+        description="Window of nights whose publication does not name its own.",
+    )
+    false_discovery: float = Field(
+        default=0.05, gt=0, lt=1, description="The same for the false-discovery rate."
+    )
+    cluster: str = Field(
+        default="local",
+        description="local, threads, a YAML file, or the address of a scheduler.",
+    )
+    workers: int | None = Field(
+        default=None, ge=1, le=1024, description="Override the number of workers."
+    )
 
 
 class InvestigateParameters(_Parameters):

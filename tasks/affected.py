@@ -194,7 +194,7 @@ def published_members(store: BehaviorStore, published: Published) -> tuple[Membe
 
 
 def affected_nights(
-    store: BehaviorStore, *, window_nights: int = 60, since: str | None = None
+    store: BehaviorStore, *, window_nights: int = 60
 ) -> tuple[Affected, ...]:
     """Find the published nights whose winners changed, at the store's snapshot.
 
@@ -208,8 +208,6 @@ def affected_nights(
     store : BehaviorStore
     window_nights : int
         For publications that do not say how long their window was.
-    since : str, optional
-        First night to look at.
 
     Returns
     -------
@@ -220,7 +218,7 @@ def affected_nights(
     found = []
     for night in published_nights(store):
         published = latest(store, night)
-        if published is None or (since is not None and night < since):
+        if published is None:  # pragma: no cover - it was listed a moment ago
             continue
         said = published.extra.get("parameters", {})
         nights = window(night, int(said.get("window", window_nights)))

@@ -69,9 +69,12 @@ def mark_out_of_date(
     bool
         Whether the page was rewritten.
     """
-    said = count(len(changes), "shard") if changes else ""
+    are = "is" if len(changes) == 1 else "are"
+    said = f"{count(len(changes), 'shard')} changed since and {are} not in it."
     folder = report_folder(reports, night, revision)
-    return _mark(folder, _banner(None, said), {"out_of_date": list(changes)})
+    return _mark(
+        folder, _banner(None, said if changes else ""), {"out_of_date": list(changes)}
+    )
 
 
 def _banner(newest: int | None, out_of_date: str) -> str:
