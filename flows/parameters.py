@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from flows.parameter_base import (
+    LATEST,
+    IsoNight,
+    NightName,
+    Parameters,
+    SignedParameters,
+)
 
 __all__ = [
     "ConsensusParameters",
@@ -16,90 +24,8 @@ __all__ = [
     "ReconcileParameters",
 ]
 
-LATEST = "latest"
 
-
-def _iso_night(value: str) -> str:
-    if value != LATEST:
-        try:
-            dt.date.fromisoformat(value)
-        except ValueError as error:
-            raise ValueError(
-                f"night {value!r} is not a date. Use YYYY-MM-DD or latest."
-            ) from error
-    return value
-
-
-NightName = Annotated[
-    str,
-    Field(pattern=r"^(latest|\d{4}-\d{2}-\d{2})$"),
-    AfterValidator(_iso_night),
-]
-
-
-def _iso_date(value: str) -> str:
-    try:
-        dt.date.fromisoformat(value)
-    except ValueError as error:
-        raise ValueError(f"{value!r} is not a date. Use YYYY-MM-DD.") from error
-    return value
-
-
-IsoNight = Annotated[
-    str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(_iso_date)
-]
-
-
-class _Parameters(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    home: Path = Field(
-        default=Path("data"),
-        description="Folder that holds store, landing files, quarantine and reports.",
-    )
-    now: dt.datetime | None = Field(
-        default=None,
-        description="Clock of a replay or back-fill, ISO 8601, UTC; empty: real time.",
-    )
-
-    @property
-    def now_ns(self) -> int | None:
-        """The replayed clock in nanoseconds UTC, None for the real one."""
-        if self.now is None:
-            return None
-        moment = self.now if self.now.tzinfo else self.now.replace(tzinfo=dt.UTC)
-        return int(moment.timestamp()) * 1_000_000_000
-
-    @property
-    def store(self) -> Path:
-        """The store of shards and results."""
-        return self.home / "store"
-
-    @property
-    def landing(self) -> Path:
-        """Where sites put their files."""
-        return self.home / "landing"
-
-    @property
-    def quarantine(self) -> Path:
-        """Where refused files go, each with its reason."""
-        return self.home / "quarantine"
-
-    @property
-    def reports(self) -> Path:
-        """The pages of all nights."""
-        return self.home / "reports"
-
-
-class _Signed(_Parameters):
-    signatures: Literal["registered", "require", "accept-unsigned"] = Field(
-        default="registered",
-        description="Whose files must be signed: those of sites and sources with a "
-        "key, everybody's, or nobody's; a wrong signature is always refused.",
-    )
-
-
-class IngestParameters(_Signed):
+class IngestParameters(SignedParameters):
     """What to ingest, and how strict to be."""
 
     paths: tuple[Path, ...] = Field(
@@ -126,7 +52,7 @@ class IngestParameters(_Signed):
     )
 
 
-class NightParameters(_Signed):
+class NightParameters(SignedParameters):
     """Which night to compute, from how many nights before, and where it runs."""
 
     night: NightName = Field(
@@ -192,7 +118,7 @@ class NightParameters(_Signed):
         }
 
 
-class ReconcileParameters(_Signed):
+class ReconcileParameters(SignedParameters):
     """Which published nights may be issued again, and where that runs."""
 
     since: IsoNight | None = Field(
@@ -230,7 +156,7 @@ class ReconcileParameters(_Signed):
     )
 
 
-class InvestigateParameters(_Parameters):
+class InvestigateParameters(Parameters):
     """Whom to investigate, over which nights."""
 
     name: str = Field(
@@ -272,7 +198,7 @@ class InvestigateParameters(_Parameters):
         return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
 
 
-class ConsensusParameters(_Parameters):
+class ConsensusParameters(Parameters):
     """Whose evidence is weighed, and how."""
 
     agent: str | None = Field(
