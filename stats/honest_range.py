@@ -31,10 +31,11 @@ def honest_range(x: Floats, prior: Floats, f: int) -> tuple[Floats, Floats]:
     low, high = np.empty_like(prior), np.empty_like(prior)
     for h in range(prior.shape[1]):
         gap = np.sort(x[:, :, [h]] - x, axis=1)
-        total = gap.sum(axis=1)
         cut = max(gap.shape[1] - f, 0)
-        least = total - np.maximum(gap[:, cut:], 0.0).sum(axis=1)
-        most = total - np.minimum(gap[:, :f], 0.0).sum(axis=1)
+        rest = np.minimum(gap[:, cut:], 0.0)
+        least = gap[:, :cut].sum(axis=1) + rest.sum(axis=1)
+        rest = np.maximum(gap[:, :f], 0.0)
+        most = gap[:, f:].sum(axis=1) + rest.sum(axis=1)
         with np.errstate(invalid="ignore"):
             ahead = prior[:, [h]] - prior
         ahead[np.isnan(ahead)] = np.inf  # neither is possible: no rival

@@ -127,10 +127,10 @@ def consensus_of_sources(
     agent, source : integer array_like, shape (p,)
     n_agents : int
     voice : integer array_like, shape (sources,)
-        Voice of every known source, also of those that are silent: sources that repeat
-        one another have one together.
+        For every known source, also for silent ones, the source through which it
+        speaks: sources that repeat one another have one voice together.
     f : int
-        Lying voices to withstand; 0 believes everybody.
+        Lying sources to withstand; 0 believes everybody.
     log_prior : array_like
         As for `stats.evidence.log_posterior`.
     tempering : float
@@ -162,7 +162,7 @@ def consensus_of_sources(
     who = np.where(whole, who, -1)
     belongs, by = np.asarray(voice, np.int64), np.asarray(source, np.int64)
     factor = np.broadcast_to(np.asarray(own, np.float64), belongs.shape)
-    alone = voices_of(sums, who, by, np.arange(len(belongs)))
+    alone = voices_of(sums, who, by, len(belongs))
     voices = alone.together(factor if f else np.ones(len(belongs)), belongs)
     exact = _exact(sums, who, by, n_agents, belongs, voices, log_prior, tempering)
     if f == 0:

@@ -25,8 +25,8 @@ class Voices:
     agent, voice : int64 arrays, shape (p,)
         Pairs that have evidence, sorted.
     beliefs : float64 array, shape (p, k)
-        Sums of one voice, rounded once, up to a constant of the pair: for one
-        hypothesis its log-likelihood ratio and 0.  A voice of m sources is their mean.
+        Up to a constant of the pair: for one hypothesis its log-likelihood ratio and 0.
+        Sums of one source are rounded once; a voice of m sources is their mean.
     rows : int64 array, shape (p,)
     n_voices : int
         Also those that say nothing.
@@ -59,12 +59,13 @@ class Voices:
         ----------
         factor : float64 array, shape (voices,)
         voice : int64 array, shape (voices,)
-            New voice of each, in [0, new voices), each used.
+            The one through which each speaks.  Others of a group fall silent but remain
+            among the voices: who copies somebody cannot make the known ones fewer.
         """
         said = self.beliefs * factor[self.voice][:, None]
-        members = np.bincount(voice)
-        if (members == 1).all() and (np.diff(voice) > 0).all():
-            return replace(self, beliefs=said)
+        members = np.bincount(voice, minlength=self.n_voices)
+        if (members == 1).all():
+            return replace(self, beliefs=said, voice=voice[self.voice])
         key = self.agent * len(members) + voice[self.voice]
         pairs, place = np.unique(key, return_inverse=True)
         by = pairs % len(members)
@@ -96,9 +97,9 @@ class Voices:
 
 
 def voices_of(
-    sums: EvidenceSums, agent: ArrayLike, source: ArrayLike, voice: ArrayLike
+    sums: EvidenceSums, agent: ArrayLike, source: ArrayLike, n_sources: int
 ) -> Voices:
-    """Collect what voices say.
+    """Collect what sources say, each with a voice of its own.
 
     Parameters
     ----------
@@ -106,8 +107,7 @@ def voices_of(
         Group i is about ``agent[i]`` by ``source[i]``; a pair may come several times.
     agent, source : integer array_like, shape (p,)
         Not negative; a negative agent leaves a pair out.
-    voice : integer array_like, shape (sources,)
-        Voice that each source belongs to, in [0, voices), each used.
+    n_sources : int
 
     Raises
     ------
@@ -117,30 +117,26 @@ def voices_of(
     Examples
     --------
     >>> sums = EvidenceSums.from_block([1.0, 3.0, 5.0], 1.0, [0, 1, 2], 3)
-    >>> voices_of(sums, [0, 0, 0], [0, 1, 2], [0, 0, 1]).beliefs[:, 0].tolist()
+    >>> said = voices_of(sums, [0, 0, 0], [0, 1, 2], 3)
+    >>> said.together(np.ones(3), np.array([0, 0, 2])).beliefs[:, 0].tolist()
     [2.0, 5.0]
     """
     who, by = np.asarray(agent, np.int64), np.asarray(source, np.int64)
-    belongs = np.asarray(voice, np.int64)
-    members = np.bincount(belongs)
-    if who.shape != (sums.n_groups,) or by.shape != who.shape or (members == 0).any():
+    fit = who.shape == by.shape == (sums.n_groups,)
+    if not fit or ((by < 0) | (by >= n_sources)).any():
         raise InvalidInput(
             f"voices_of: agents {who.shape} and sources {by.shape} for {sums.n_groups} "
-            f"groups, voices {np.unique(belongs).tolist()[:9]}. Give one of each per "
-            "group, and number voices from 0."
+            f"groups. Give one of each per group, sources in [0, {n_sources})."
         )
-    n_voices = len(members)
-    key = np.where(who < 0, -1, who * n_voices + belongs[by])
+    key = np.where(who < 0, -1, who * n_sources + by)
     pairs = np.unique(key[key >= 0])
     place = np.where(key < 0, -1, np.searchsorted(pairs, key))
     own = sums.rollup(place, len(pairs))
     said = own.log_ratio() if own.n_hypotheses == 1 else own.against(0)
-    said = said / members[pairs % n_voices][:, None]
     if own.n_hypotheses == 1:
         said = np.concatenate([said, np.zeros_like(said)], axis=1)
-    return Voices(
-        pairs // n_voices, pairs % n_voices, said, own.n.sum(axis=1), n_voices
-    )
+    rows = own.n.sum(axis=1)
+    return Voices(pairs // n_sources, pairs % n_sources, said, rows, n_sources)
 
 
 def sample_table(voices: Voices, n_agents: int, most_cells: int) -> Floats:

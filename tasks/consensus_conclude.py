@@ -45,7 +45,7 @@ class ConsensusOptions:
     mode : {"robust", "exact"}
         Exact believes every source.
     liars : int, optional
-        Lying voices to withstand in mode robust; the most that the known ones allow,
+        Lying sources to withstand in mode robust; the most that the known ones allow,
         (n - 1) // 3, if absent.
     prior : float
         Probability in (0, 1) of the hypothesis that ratios speak of.
@@ -102,11 +102,11 @@ class ConsensusOptions:
             found: Floats = np.log(shares / shares.sum())
         return found
 
-    def withstood(self, voices: int) -> int:
-        """How many liars the mode withstands among so many voices."""
+    def withstood(self, sources: int) -> int:
+        """How many liars the mode withstands among so many sources."""
         if self.mode == "exact":
             return 0
-        return max((voices - 1) // 3, 0) if self.liars is None else self.liars
+        return max((sources - 1) // 3, 0) if self.liars is None else self.liars
 
 
 def conclude(
@@ -141,7 +141,7 @@ def conclude(
     pair, kind = totals.ids // N_TYPES, totals.ids % N_TYPES
     agent, source = pair // n_sources, pair % n_sources
     alone = np.arange(n_sources, dtype=np.int64)
-    said = voices_of(totals.sums, agent, source, alone)
+    said = voices_of(totals.sums, agent, source, n_sources)
     voice, together, doubt = _independent(said, named, options)
     voice = voice if options.one_voice else alone
     tempering, own = _tempering(totals, n_sources, options)
@@ -149,11 +149,11 @@ def conclude(
     found = consensus_of_sources(
         totals.sums, agent, source, n_agents,
         voice=voice,
-        f=options.withstood(int(voice.max(initial=-1)) + 1),
+        f=options.withstood(n_sources),
         log_prior=prior[0] if len(named.hypotheses) == 1 else prior,
         tempering=tempering.value, own=own, error=options.error,
     )  # fmt: skip
-    by_type = voices_of(totals.sums, agent, kind, np.arange(N_TYPES))
+    by_type = voices_of(totals.sums, agent, kind, N_TYPES)
     return Consensus(
         agents=named.agents,
         hypotheses=named.decided,
@@ -189,9 +189,8 @@ def _independent(
     with contextlib.suppress(NotEnoughData):  # NaN says so
         nobody = suspicion(table).score
     gangs = colluding_sources(table, q=options.false_discovery)
-    voice = np.unique(gangs.group, return_inverse=True)[1].astype(np.int64)
     groups = tuple(tuple(named.sources[k] for k in group) for group in gangs.groups())
-    return voice, groups, nobody
+    return gangs.group, groups, nobody
 
 
 def _tempering(

@@ -74,7 +74,7 @@ def consensus_of_night(
     NotEnoughData
         Without evidence, or where none of it may count.
     Incompatible
-        When shards speak of hypotheses that do not go together.
+        When as many sources speak of some hypotheses as of others.
     InvalidInput
         For options that do not fit.
     NotFound, Corrupt
@@ -115,7 +115,7 @@ def consensus_of_window(
             f"consensus of {window.night}: nothing of the evidence may count ({why}). "
             "Have the sources correct it."
         )
-    about, names = named(store, window)
+    about, window, names = named(store, window)
     blocks = stored_blocks(store, window, about, names, partition_size)
     found, replicated = totals(
         blocks, client=client, threads=threads, worker_faults=worker_faults,

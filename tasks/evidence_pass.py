@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,7 +19,7 @@ from storage.evidence_records import EVIDENCE_TYPES
 from storage.layout import cut
 from storage.records import ShardRow
 from storage.store import BehaviorStore, StoreHandle
-from tasks.evidence_window import EvidenceWindow
+from tasks.evidence_window import EvidenceWindow, LeftOut
 from tasks.reduce import ProgressCallback, tree_reduce
 from tasks.replicate import Replicated, replicated_reduce
 
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 Ints = NDArray[np.int64]
+Names = Mapping[str, NDArray[np.str_]]
 Floats = NDArray[np.float64]
 N_TYPES = len(EVIDENCE_TYPES)
 OPPOSITE = "not"
@@ -146,53 +148,69 @@ class StoredEvidence:
 
 def named(
     store: BehaviorStore, window: EvidenceWindow
-) -> tuple[Named, list[Mapping[str, NDArray[np.str_]]]]:
+) -> tuple[Named, EvidenceWindow, list[Names]]:
     """Read and number the names in all shards of a window.
 
     Returns
     -------
     Named
+    EvidenceWindow
+        Without the sources that speak of other hypotheses than most do: ratios of one
+        and log-likelihoods of several cannot be added up, and one source must not keep
+        the others from being heard.
     list of mapping
-        Names of agents, types and hypotheses of each shard, in the order of
-        ``window.rows``.
+        Names of agents, types and hypotheses of each shard, in the order of its rows.
 
     Raises
     ------
     Incompatible
-        When some shards give ratios of one hypothesis and others log-likelihoods of
-        several, or ratios of different ones.
+        When as many sources speak of some hypotheses as of others.
     NotFound, Corrupt
         When a shard cannot be read.
     """
     names = [open_table(store.reader, row).names for row in window.rows]
-    lists = {
-        tuple(found["hypothesis_name"].tolist()): row
-        for found, row in zip(names, window.rows, strict=True)
-    }
-    many = [found for found in lists if len(found) > 1]
-    if len(lists) > 1 and len(many) < len(lists):
-        one, other = list(lists)[:2]
-        raise Incompatible(
-            f"consensus: {lists[one].key} speaks of {', '.join(one)}, "
-            f"{lists[other].key} of {', '.join(other)}. Ratios of one hypothesis and "
-            "log-likelihoods of several cannot be added up; ask for nights or sources "
-            "that agree."
-        )
-    hypotheses = tuple(sorted(set().union(*lists))) if lists else ("compromised",)
-    agents = np.unique(
-        np.concatenate(
-            [found["agent_name"] for found in names] or [np.array([], np.str_)]
-        )
-    )
+    hypotheses, window, heard = _agreeing(window, names)
+    names = [found for found, kept in zip(names, heard, strict=True) if kept]
+    agents = np.unique(np.concatenate([found["agent_name"] for found in names]))
     step = max(1, -(-len(agents) // _KEPT_AGENTS), math.ceil(window.n / _KEPT_ROWS))
-    return Named(agents, window.sources, window.nights, hypotheses, step), list(names)
+    about = Named(agents, window.sources, window.nights, hypotheses, step)
+    return about, window, names
+
+
+def _agreeing(
+    window: EvidenceWindow, names: Sequence[Names]
+) -> tuple[tuple[str, ...], EvidenceWindow, list[bool]]:
+    """Hypotheses that most sources speak of, the window without others, rows kept."""
+    spoken: dict[str, set[str]] = {}
+    for row, found in zip(window.rows, names, strict=True):
+        spoken.setdefault(row.key.site, set()).update(found["hypothesis_name"].tolist())
+    count = Counter(tuple(sorted(said)) for said in spoken.values())
+    (most, n), *others = count.most_common(2)
+    if others and others[0][1] == n:
+        raise Incompatible(
+            f"consensus: {n} sources speak of {', '.join(most)}, as many of "
+            f"{', '.join(others[0][0])}. Ratios of one hypothesis and log-likelihoods "
+            "of several cannot be added up; ask for nights in which more agree."
+        )
+    odd = {name: said for name, said in spoken.items() if tuple(sorted(said)) != most}
+    left_out = [
+        LeftOut(
+            name,
+            "other hypotheses",
+            f"speaks of {', '.join(sorted(said))}; {n} sources of {', '.join(most)}",
+            sum(row.n for row in window.rows if row.key.site == name),
+        )
+        for name, said in odd.items()
+    ]
+    heard = [row.key.site not in odd for row in window.rows]
+    return most, window.without(odd, left_out), heard
 
 
 def stored_blocks(
     store: BehaviorStore,
     window: EvidenceWindow,
     about: Named,
-    names: Sequence[Mapping[str, NDArray[np.str_]]],
+    names: Sequence[Names],
     partition_size: int,
 ) -> list[StoredEvidence]:
     """Cut all shards of a window into partitions of so many rows."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
 
 from stats.ledger import LedgerEntry, ShardLedger
 from stats.summary import NotEnoughData
@@ -30,7 +31,8 @@ class LeftOut:
     ----------
     source : str
     reason : str
-        ``two contents``, ``one number twice``, ``key revoked`` or ``not signed``.
+        ``two contents``, ``one number twice``, ``key revoked``, ``not signed`` or
+        ``other hypotheses``.
     what : str
         As a sentence.
     n : int
@@ -79,6 +81,16 @@ class EvidenceWindow:
     newest: Mapping[str, int]
     left_out: tuple[LeftOut, ...]
     authenticity: Authenticity
+
+    def without(self, sources: Collection[str], why: Sequence[LeftOut]) -> Self:
+        """The window without the evidence of some sources, which remain known."""
+        rows = tuple(row for row in self.rows if row.key.site not in sources)
+        return replace(
+            self,
+            rows=rows,
+            left_out=tuple(sorted([*self.left_out, *why])),
+            authenticity=Authenticity.of_rows(rows),
+        )
 
     @property
     def n(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -97,3 +98,17 @@ def drawn(
                         rows.append(Row(*place, 1e16, 1.0, night))
                         rows.append(Row(*place, -1e16, 1.0, night))
     return rows, truth
+
+
+def by_hand(rows: list[Row], agent: str) -> float:
+    """Sum of w l in rational arithmetic, rounded once."""
+    return float(
+        sum(
+            (
+                Fraction(r.ratio) * Fraction(r.confidence)
+                for r in rows
+                if r.agent == agent
+            ),
+            Fraction(0),
+        )
+    )
