@@ -35,7 +35,8 @@ class EvidenceTotals:
     sums : EvidenceSums
         Group i is cell ``ids[i]``.
     places : int64 array, shape (r, 3)
-        Of the rows kept: unit (agent, and hypothesis), source and night; sorted.
+        Of the rows kept: unit (agent, and hypothesis), source and night; in any order,
+        which the canonical state does not keep.
     ratios : float64 array, shape (r,)
         w l of these rows, within 1e60; 0 is positive.
 
@@ -68,6 +69,7 @@ class EvidenceTotals:
         confidence: ArrayLike,
         cells: ArrayLike,
         *,
+        numbers: ArrayLike | None = None,
         hypotheses: ArrayLike | None = None,
         n_hypotheses: int = 1,
         kept: ArrayLike | None = None,
@@ -81,6 +83,9 @@ class EvidenceTotals:
             As `EvidenceSums.from_block`.
         cells : integer array_like, shape (n,)
             Cell of each row; negative leaves it out.
+        numbers : integer array_like, optional
+            Strictly increasing; then the cell of a row is the number at its place.
+            Numbering rows by few places is faster than by large numbers.
         kept : integer array_like, shape (r,), optional
             Which rows to keep whole.
         places : integer array_like, shape (r, 3), optional
@@ -94,6 +99,8 @@ class EvidenceTotals:
         x = np.asarray(log_ratio, np.float64)
         weight = np.broadcast_to(np.asarray(confidence, np.float64), x.shape)
         ids, code = _numbered(np.asarray(cells, np.int64))
+        if numbers is not None:
+            ids = np.asarray(numbers, np.int64)[ids]
         sums = EvidenceSums.from_block(
             x, weight, code, len(ids), hypotheses=hypotheses, n_hypotheses=n_hypotheses
         )
@@ -105,7 +112,7 @@ class EvidenceTotals:
                 "kept. Give unit, source and night of each."
             )
         value = np.clip(x[chosen] * weight[chosen], -_LARGEST, _LARGEST) + 0.0
-        return cls(ids, sums, *_ordered(where.reshape(-1, 3), value))
+        return cls(ids, sums, where.reshape(-1, 3), value)
 
     def __repr__(self) -> str:
         return (
@@ -139,15 +146,14 @@ class EvidenceTotals:
         return cls(
             ids,
             sums,
-            *_ordered(
-                np.concatenate([item.places for item in many]),
-                np.concatenate([item.ratios for item in many]),
-            ),
+            np.concatenate([item.places for item in many]),
+            np.concatenate([item.ratios for item in many]),
         )
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Canonical state; equal evidence gives equal arrays."""
-        kept = {"places": self.places, "ratios": self.ratios}
+        order = np.lexsort((self.ratios, *self.places.T[::-1]))
+        kept = {"places": self.places[order], "ratios": self.ratios[order]}
         return {"ids": self.ids, **kept, **self.sums.to_arrays()}
 
     @classmethod
@@ -182,16 +188,12 @@ class EvidenceTotals:
 
 def _numbered(cells: Ints) -> tuple[Ints, Ints]:
     """Cells that occur, sorted, and the place of each row's cell; -1 for none."""
-    low, high = int(cells.min(initial=0)), int(cells.max(initial=-1))
-    if low >= 0 and high < _DENSE * len(cells) + 1024:
-        used = np.zeros(high + 1, dtype=np.bool_)
-        used[cells] = True
+    high = int(cells.max(initial=-1))
+    if int(cells.min(initial=0)) >= -1 and high < _DENSE * len(cells) + 1024:
+        used = np.zeros(high + 2, dtype=np.bool_)
+        used[cells + 1] = True
+        used[0] = False
         place = np.cumsum(used, dtype=np.int64) - 1
-        return np.flatnonzero(used), place[cells]
+        place[0] = -1
+        return np.flatnonzero(used) - 1, place[cells + 1]
     return touched_groups(cells)
-
-
-def _ordered(places: Ints, ratios: Floats) -> tuple[Ints, Floats]:
-    """Rows in the one order that their values give."""
-    order = np.lexsort((ratios, places[:, 2], places[:, 1], places[:, 0]))
-    return places[order], ratios[order]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stats.evidence_sums import EvidenceSums
+from stats.sparse_groups import touched_groups
 from stats.summary import InvalidInput
 
 __all__ = ["Voices", "sample_table", "voices_of"]
@@ -128,15 +129,21 @@ def voices_of(
             f"voices_of: agents {who.shape} and sources {by.shape} for {sums.n_groups} "
             f"groups. Give one of each per group, sources in [0, {n_sources})."
         )
-    key = np.where(who < 0, -1, who * n_sources + by)
-    pairs = np.unique(key[key >= 0])
-    place = np.where(key < 0, -1, np.searchsorted(pairs, key))
+    pairs, place = _distinct(np.where(who < 0, -1, who * n_sources + by))
     own = sums.rollup(place, len(pairs))
     said = own.log_ratio() if own.n_hypotheses == 1 else own.against(0)
     if own.n_hypotheses == 1:
         said = np.concatenate([said, np.zeros_like(said)], axis=1)
     rows = own.n.sum(axis=1)
     return Voices(pairs // n_sources, pairs % n_sources, said, rows, n_sources)
+
+
+def _distinct(key: Ints) -> tuple[Ints, Ints]:
+    """Keys that occur, sorted, and the place of each; -1 for a negative one."""
+    if (key[1:] < key[:-1]).any() or (key < 0).any():
+        return touched_groups(key)
+    new = np.append(True, key[1:] > key[:-1])[: len(key)]
+    return key[new], np.cumsum(new, dtype=np.int64) - 1
 
 
 def sample_table(voices: Voices, n_agents: int, most_cells: int) -> Floats:

@@ -38,7 +38,7 @@ Floats = NDArray[np.float64]
 N_TYPES = len(EVIDENCE_TYPES)
 OPPOSITE = "not"
 # Rows and agents that are kept whole at most, about, to see what depends on what.
-_KEPT_ROWS, _KEPT_AGENTS = 500_000, 5_000
+_KEPT_ROWS, _KEPT_AGENTS = 200_000, 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +135,20 @@ class StoredEvidence:
         table = open_table(self.handle.open().reader, self.row)
         data = table.block(slice(self.start, self.stop))
         kinds = np.array([EVIDENCE_TYPES.index(k) for k in data.kind_names], np.int64)
-        agent = self.agent[data.agent]
-        if self.mask is not None:
-            agent = np.where(self.mask, agent, -1)
-        whole = np.full(data.n, 0, dtype=np.int64)
-        return EvidenceColumns(
-            agent, whole + self.source, kinds[data.kind],
-            self.hypothesis[data.hypothesis], whole + self.night, data.log_ratio,
-            data.confidence, self.n_sources, self.n_hypotheses, self.step,
-        ).totals()  # fmt: skip
+        counted = np.ones(data.n, dtype=np.bool_) if self.mask is None else self.mask
+        own = data.agent.astype(np.int64) * len(kinds) + data.kind
+        pair = self.agent * self.n_sources + self.source
+        numbers = (pair[:, None] * N_TYPES + kinds).ravel()
+        kept = np.flatnonzero(counted & (self.agent % self.step == 0)[data.agent])
+        hypothesis = self.hypothesis[data.hypothesis]
+        unit = self.agent[data.agent[kept]] * self.n_hypotheses + hypothesis[kept]
+        same = np.ones(len(kept), dtype=np.int64)
+        return EvidenceTotals.from_rows(
+            data.log_ratio, data.confidence, np.where(counted, own, -1),
+            numbers=numbers, hypotheses=hypothesis, n_hypotheses=self.n_hypotheses,
+            kept=kept,
+            places=np.stack([unit, self.source * same, self.night * same], axis=1),
+        )  # fmt: skip
 
 
 def named(

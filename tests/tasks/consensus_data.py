@@ -75,7 +75,7 @@ def store_of(folder: Path, rows: list[Row]) -> BehaviorStore:
 
 def drawn(
     seed: int, *, agents: int = 20, sources: int = 7, each: int = 1, size: float = 2.0,
-    hard: bool = False,
+    hard: bool = False, nights: tuple[str, ...] = NIGHTS,
 ) -> tuple[list[Row], np.ndarray]:  # fmt: skip
     """Every source speaks `each` times a night of every agent; truth beside it.
 
@@ -86,7 +86,7 @@ def drawn(
     rows = []
     for source in range(sources):
         for agent in range(agents):
-            for night in NIGHTS:
+            for night in nights:
                 for _ in range(each):
                     middle = size if truth[agent] else -size
                     value = middle + np.sqrt(2 * size) * rng.standard_normal()

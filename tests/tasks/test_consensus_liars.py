@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tasks.consensus import ConsensusOptions, consensus_of_night
-from tests.tasks.consensus_data import AS_OF, Row, by_hand, drawn, store_of
+from tests.tasks.consensus_data import AS_OF, NIGHTS, Row, by_hand, drawn, store_of
 
 PLAIN = ConsensusOptions(mode="exact", prior=0.5, tempering=1.0, one_voice=False)
 
@@ -40,7 +40,7 @@ def test_liars_cannot_turn_a_certified_decision(tmp_path: Path) -> None:
 
 
 def test_silent_sources_count_among_the_known(tmp_path: Path) -> None:
-    rows, _ = drawn(5, agents=4, sources=5)
+    rows, _ = drawn(5, agents=4, sources=5, nights=NIGHTS[1:])
     store = store_of(tmp_path, rows)
     found = consensus_of_night(store, as_of=AS_OF, expected=("t0", "t1", "t2", "t3"))
     assert (found.coverage, found.mode_text) == (5 / 9, "robust(2)")
@@ -55,7 +55,7 @@ def test_silent_sources_count_among_the_known(tmp_path: Path) -> None:
 
 def test_a_liar_that_copies_cannot_lower_the_number_of_liars(tmp_path: Path) -> None:
     """Four liars join four honest voices, and lie about one agent."""
-    rows, truth = drawn(11, agents=60, sources=9, size=8.0)
+    rows, truth = drawn(11, agents=60, sources=9, size=8.0, nights=NIGHTS[1:])
     rng = np.random.default_rng(11)
     rows = [
         Row(r.source, r.agent, r.kind, r.ratio + rng.normal() * 1e-6, 1.0, r.night)
@@ -83,7 +83,7 @@ def test_a_liar_that_copies_cannot_lower_the_number_of_liars(tmp_path: Path) -> 
 
 
 def test_copies_have_one_voice(tmp_path: Path) -> None:
-    rows, _ = drawn(7, agents=60, sources=6, size=1.0)
+    rows, _ = drawn(7, agents=60, sources=6, size=1.0, nights=NIGHTS[1:])
     copies = [
         Row("copy", r.agent, r.kind, r.ratio, r.confidence, r.night)
         for r in rows if r.source == "s00"
