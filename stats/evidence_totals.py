@@ -140,7 +140,8 @@ class EvidenceTotals:
     @classmethod
     def _merge_many(cls, items: Iterable[Self]) -> Self:
         many = list(items)
-        ids = np.unique(np.concatenate([item.ids for item in many]))
+        every = np.sort(np.concatenate([item.ids for item in many]), kind="stable")
+        ids = every[np.append(True, every[1:] != every[:-1])[: len(every)]]
         up = [np.searchsorted(ids, item.ids).astype(np.int64) for item in many]
         sums = EvidenceSums.join([item.sums for item in many], up, len(ids))
         return cls(

@@ -117,6 +117,7 @@ def consensus_of_sources(
     tempering: float = 1.0,
     own: ArrayLike = 1.0,
     error: float = ERROR,
+    said: Voices | None = None,
 ) -> SourceConsensus:
     """Weigh what sources say of every agent.
 
@@ -140,6 +141,8 @@ def consensus_of_sources(
         a share that rested on all sources could be moved by one.
     error : float
         Largest probability of a wrong certified decision.
+    said : Voices, optional
+        Of these sums by `stats.source_voices.voices_of`, where it is known already.
 
     Raises
     ------
@@ -162,8 +165,9 @@ def consensus_of_sources(
     who = np.where(whole, who, -1)
     belongs, by = np.asarray(voice, np.int64), np.asarray(source, np.int64)
     factor = np.broadcast_to(np.asarray(own, np.float64), belongs.shape)
-    alone = voices_of(sums, who, by, len(belongs))
-    voices = alone.together(factor if f else np.ones(len(belongs)), belongs)
+    if said is None or not whole.all():
+        said = voices_of(sums, who, by, len(belongs))
+    voices = said.together(factor if f else np.ones(len(belongs)), belongs)
     exact = _exact(sums, who, by, n_agents, belongs, voices, log_prior, tempering)
     if f == 0:
         return exact
@@ -182,16 +186,11 @@ def consensus_of_sources(
     alike = np.bincount(who[who >= 0], rows[who >= 0], minlength=n_agents)
     posterior = replace(posterior, effective_n=alike.astype(np.float64))
     needed = evidence_needed(prior.shape[1], error)
-    return _after_prior(
-        SourceConsensus(
-            posterior=posterior,
-            believed=exact.believed,
-            needed=needed,
-            f=f,
-            voices=voices,
-            **joined,
-        )
-    )
+    weighed = SourceConsensus(
+        posterior=posterior, believed=exact.believed, needed=needed, f=f,
+        voices=voices, **joined,
+    )  # fmt: skip
+    return _after_prior(weighed)
 
 
 def _exact(

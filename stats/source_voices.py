@@ -130,7 +130,8 @@ def voices_of(
             f"groups. Give one of each per group, sources in [0, {n_sources})."
         )
     pairs, place = _distinct(np.where(who < 0, -1, who * n_sources + by))
-    own = sums.rollup(place, len(pairs))
+    alike = len(pairs) == len(place) and bool((np.diff(place) > 0).all())
+    own = sums if alike else sums.rollup(place, len(pairs))
     said = own.log_ratio() if own.n_hypotheses == 1 else own.against(0)
     if own.n_hypotheses == 1:
         said = np.concatenate([said, np.zeros_like(said)], axis=1)

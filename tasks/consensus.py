@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
-
-import numpy as np
 
 from stats.evidence import EvidenceType
 from stats.evidence_block import checked_ratio, quantised
 from stats.summary import InvalidInput, NotEnoughData
-from storage.authenticity import Authenticity
-from storage.evidence_records import EVIDENCE_TYPES, HYPOTHESIS
-from storage.layout import cut
+from storage.evidence_records import EVIDENCE_TYPES
+from tasks.arrived_evidence import BayesianEvidence, weigh_arrived
 from tasks.consensus_answer import agent_answer
-from tasks.consensus_conclude import ConsensusOptions, conclude
+from tasks.consensus_conclude import ConsensusOptions
 from tasks.consensus_night import consensus_of_night
-from tasks.consensus_result import Consensus, Facts
-from tasks.evidence_pass import EvidenceColumns, Named, totals
-from tasks.evidence_window import LeftOut
+from tasks.consensus_result import Consensus
 
 __all__ = [
     "BayesianEvidence",
@@ -31,25 +24,6 @@ __all__ = [
     "StableBayesianConsensus",
     "consensus_of_night",
 ]
-
-_DAY = 86_400
-
-
-@dataclass(frozen=True, slots=True)
-class BayesianEvidence:
-    """What a source says about an agent, once: its id tells repeats.
-
-    Log-odds are a natural log-likelihood ratio of "compromised", finite; the confidence
-    is in [0, 1], 0 without effect; the timestamp is in seconds UTC.
-    """
-
-    evidence_id: str
-    agent_id: str
-    evidence_type: EvidenceType
-    log_odds: float
-    confidence: float
-    timestamp: float
-    source_node: str
 
 
 class StableBayesianConsensus:
@@ -150,44 +124,14 @@ class StableBayesianConsensus:
         return self._found
 
     def _weighed(self) -> Consensus:
-        sources = sorted({name for name, _ in self._known})
-        rows = [e for (name, _), e in self._known.items() if name not in self._clashes]
         if not self._known:
             raise NotEnoughData("consensus: no evidence was added. Add some first.")
-        agents, agent = np.unique(
-            np.array([e.agent_id for e in rows], dtype=np.str_), return_inverse=True
-        )
-        day = np.array([e.timestamp // _DAY for e in rows])
-        columns = EvidenceColumns(
-            agent=agent.astype(np.int64),
-            source=np.searchsorted(sources, [e.source_node for e in rows]),
-            kind=np.searchsorted(EVIDENCE_TYPES, [str(e.evidence_type) for e in rows]),
-            hypothesis=np.zeros(len(rows), dtype=np.int64),
-            night=np.unique(day, return_inverse=True)[1].astype(np.int64),
-            log_ratio=np.array([e.log_odds for e in rows], dtype=np.float64),
-            confidence=np.array([e.confidence for e in rows], dtype=np.float64),
-            n_sources=len(sources), n_hypotheses=1, step=1,
-        )  # fmt: skip
-        blocks = [columns.take(part) for part in cut(len(rows), self._size)]
-        summed, _ = totals(blocks or [columns])
-        newest = {e.source_node: round(e.timestamp * 1e9) for e in rows}
-        for e in rows:
-            newest[e.source_node] = max(newest[e.source_node], round(e.timestamp * 1e9))
-        facts = Facts(
-            night="", snapshot="", nights=(), as_of=max(newest.values(), default=0),
-            newest=newest, left_out=tuple(self._left_out()),
-            authenticity=Authenticity((), tuple(sources)), repeated=self._repeated,
-        )  # fmt: skip
-        f = max(math.ceil(len(sources) * self._share) - 1, 0)
+        sources = len({name for name, _ in self._known})
         options = ConsensusOptions(
-            mode="robust", liars=f, prior=self._prior, tempering=self._tempering,
-            one_voice=False,
+            liars=max(math.ceil(sources * self._share) - 1, 0), prior=self._prior,
+            tempering=self._tempering, one_voice=False,
         )  # fmt: skip
-        named = Named(agents, tuple(sources), (), (HYPOTHESIS,), 1)
-        return conclude(summed, named, facts, options)
-
-    def _left_out(self) -> Iterator[LeftOut]:
-        for name, ids in sorted(self._clashes.items()):
-            n = sum(source == name for source, _ in self._known)
-            what = f"{len(ids)} ids stand for two contents, the first {min(ids)}"
-            yield LeftOut(name, "one number twice", what, n)
+        return weigh_arrived(
+            self._known.values(), self._clashes, options,
+            partition_size=self._size, repeated=self._repeated,
+        )  # fmt: skip

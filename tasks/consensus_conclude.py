@@ -137,6 +137,7 @@ def conclude(
     InvalidInput
         For options that do not fit the hypotheses.
     """
+    digest = totals.digest()
     n_agents, n_sources = len(named.agents), len(named.sources)
     pair, kind = totals.ids // N_TYPES, totals.ids % N_TYPES
     agent, source = pair // n_sources, pair % n_sources
@@ -152,6 +153,7 @@ def conclude(
         f=options.withstood(n_sources),
         log_prior=prior[0] if len(named.hypotheses) == 1 else prior,
         tempering=tempering.value, own=own, error=options.error,
+        said=said,
     )  # fmt: skip
     by_type = voices_of(totals.sums, agent, kind, N_TYPES)
     return Consensus(
@@ -172,7 +174,7 @@ def conclude(
         facts=facts,
         guarantee=_guarantee(found, options, facts.authenticity, together, replicated),
         dissent=() if replicated is None else replicated.dissent,
-        digest=totals.digest(),
+        digest=digest,
     )
 
 

@@ -12,7 +12,13 @@ from storage.evidence_arrays import CHUNK_ROWS
 from storage.store import BehaviorStore
 from tasks.consensus_conclude import ConsensusOptions, conclude
 from tasks.consensus_result import Consensus, Facts
-from tasks.evidence_pass import named, stored_blocks, totals
+from tasks.evidence_pass import (
+    Named,
+    StoredEvidence,
+    named,
+    stored_blocks,
+    totals,
+)
 from tasks.evidence_window import EvidenceWindow, evidence_window
 from tasks.reconcile import default_as_of
 from tasks.reduce import ProgressCallback
@@ -115,8 +121,7 @@ def consensus_of_window(
             f"consensus of {window.night}: nothing of the evidence may count ({why}). "
             "Have the sources correct it."
         )
-    about, window, names = named(store, window)
-    blocks = stored_blocks(store, window, about, names, partition_size)
+    about, window, blocks = _partitions(store, window, partition_size)
     found, replicated = totals(
         blocks, client=client, threads=threads, worker_faults=worker_faults,
         progress=progress,
@@ -132,3 +137,11 @@ def consensus_of_window(
         repeated=window.counted.repeated,
     )
     return conclude(found, about, facts, options, replicated)
+
+
+def _partitions(
+    store: BehaviorStore, window: EvidenceWindow, partition_size: int
+) -> tuple[Named, EvidenceWindow, list[StoredEvidence]]:
+    """Number the names and cut the shards; the names of shards are let go."""
+    about, window, names = named(store, window)
+    return about, window, stored_blocks(store, window, about, names, partition_size)

@@ -176,7 +176,8 @@ def named(
     names = [open_table(store.reader, row).names for row in window.rows]
     hypotheses, window, heard = _agreeing(window, names)
     names = [found for found, kept in zip(names, heard, strict=True) if kept]
-    agents = np.unique(np.concatenate([found["agent_name"] for found in names]))
+    every = np.sort(np.concatenate([f["agent_name"] for f in names]), kind="stable")
+    agents = every[np.append(True, every[1:] != every[:-1])]
     step = max(1, -(-len(agents) // _KEPT_AGENTS), math.ceil(window.n / _KEPT_ROWS))
     about = Named(agents, window.sources, window.nights, hypotheses, step)
     return about, window, names
