@@ -25,7 +25,7 @@ from tests.bench.timing import ROOT, commit, machine
 SECTIONS = (
     "sums", "kernels", "readers", "passes", "peers", "accuracy", "growth", "overhead",
     "memory", "night", "quantiles", "online", "crosscorr", "anomalies", "liars",
-    "evidence", "labels",
+    "evidence", "labels", "consensus",
     "transfer",
 )  # fmt: skip
 PEERS = {
