@@ -25,6 +25,9 @@ __all__ = [
     "consensus_of_night",
 ]
 
+# Ratios below it need no closer look before they are taken in.
+_SURE = 1e300
+
 
 class StableBayesianConsensus:
     """Collect evidence, and decide where fewer than a share of the sources lie.
@@ -68,8 +71,9 @@ class StableBayesianConsensus:
             For a type that is not known, log-odds, a confidence or a time that cannot
             be; nothing was taken in.
         """
-        checked_ratio([evidence.log_odds])
-        quantised([evidence.confidence])
+        if not (abs(evidence.log_odds) < _SURE and 0 <= evidence.confidence <= 1):
+            checked_ratio([evidence.log_odds])
+            quantised([evidence.confidence])
         kind = str(evidence.evidence_type)
         if kind not in EVIDENCE_TYPES or not math.isfinite(evidence.timestamp):
             raise InvalidInput(

@@ -179,3 +179,8 @@ def test_the_drop_in_module_has_the_same_names() -> None:
     assert drop_in.StableBayesianConsensus is StableBayesianConsensus
     assert drop_in.BayesianEvidence is BayesianEvidence
     assert drop_in.EvidenceType is EvidenceType
+
+
+def test_where_all_sources_are_faulty_nothing_is_known() -> None:
+    with pytest.raises(UnknownName, match="among 0 agents"):
+        ask([say(0, 1.0), say(0, 2.0)])
