@@ -13,7 +13,16 @@ from stats.label_rows import LabelRows
 from stats.logspace import log_softmax
 from stats.summary import Incompatible, InvalidInput, digest
 
-__all__ = ["DIAGONAL", "METHODS", "LabelModel", "Method", "SourceCounts", "fit_model"]
+__all__ = [
+    "DIAGONAL",
+    "METHODS",
+    "STARTING",
+    "UNIT",
+    "LabelModel",
+    "Method",
+    "SourceCounts",
+    "fit_model",
+]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -23,9 +32,9 @@ METHODS: tuple[Method, ...] = ("dawid-skene", "one-coin", "majority")
 # Of a source nobody has seen yet: it knows with this probability, else it guesses.
 DIAGONAL = 0.7
 # Answers that this is worth beside what a source said.
-_ANSWERS = 2.0
+STARTING = 2.0
 # Expected counts are kept in whole units of this, so that their sums are exact.
-_UNIT = 2.0**-30
+UNIT = 2.0**-30
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -72,7 +81,7 @@ class SourceCounts:
             Tasks of the block to count; all if left out.
         """
         block = slice(0, rows.tasks.size) if tasks is None else tasks
-        units = np.rint(probability / _UNIT).astype(np.int64)
+        units = np.rint(probability / UNIT).astype(np.int64)
         if kept is not None:
             units[~kept] = 0
         ones = np.ones(rows.task.size, np.int64)
@@ -126,7 +135,7 @@ class SourceCounts:
         return digest(self)
 
     def __repr__(self) -> str:
-        n = float(self.answers.sum()) * _UNIT
+        n = float(self.answers.sum()) * UNIT
         return f"SourceCounts: n={n:,.0f} answers | sources={len(self.answers):,}"
 
 
@@ -150,6 +159,11 @@ class LabelModel:
         right = np.einsum("skk->sk", np.exp(self.log_confusion))
         found: Floats = right @ np.exp(self.log_prior)
         return found
+
+    def silenced(self, sources: NDArray[np.bool_]) -> LabelModel:
+        """The same where the answers of some sources say nothing; bool, shape (s,)."""
+        quiet = np.where(sources[:, None, None], 0.0, self.log_confusion)
+        return LabelModel(self.log_prior, quiet)
 
     def votes(self, rows: LabelRows, share: Floats, tasks: slice) -> Floats:
         """Log-likelihood of every class, for a block of tasks; shape (tasks, k).
@@ -190,17 +204,17 @@ def fit_model(counts: SourceCounts, method: Method, smoothing: float) -> LabelMo
     probable class is the plurality.
     """
     n = counts.classes.size
-    expected = counts.answers * _UNIT
+    expected = counts.answers * UNIT
     right = np.trace(expected, axis1=1, axis2=2)
     total = expected.sum(axis=(1, 2))
     if method == "majority":
         right, total = (np.full_like(x, x.sum()) for x in (right, total))
     first = DIAGONAL + (1.0 - DIAGONAL) / n
-    accuracy = (right + _ANSWERS * first) / (total + _ANSWERS)
+    accuracy = (right + STARTING * first) / (total + STARTING)
     wrong = ((1.0 - accuracy) / (n - 1))[:, None, None]
     confusion = np.where(np.eye(n, dtype=np.bool_), accuracy[:, None, None], wrong)
     if method == "dawid-skene":
         confusion = expected + smoothing * confusion
         confusion /= confusion.sum(axis=2, keepdims=True)
-    classes = np.ones(n) if method == "majority" else counts.classes * _UNIT + 1.0
+    classes = np.ones(n) if method == "majority" else counts.classes * UNIT + 1.0
     return LabelModel(np.log(classes / classes.sum()), np.log(confusion))

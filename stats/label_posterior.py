@@ -45,6 +45,9 @@ class LabelPosterior:
         Probability of a right answer, over the classes as they occur.
     answers, contradictions : int64 array, shape (s,)
         Answers that count, and tasks to which the source gave different answers.
+    right, doubt : float64 array, shape (s,)
+        Expected right answers, and the variance of their number that comes from not
+        knowing the truth; in whole units of 2⁻³⁰.
     linked : int64 array, shape (s,)
         Position of the first source that shares its mistakes; itself if none does.
     tempering : float
@@ -65,6 +68,8 @@ class LabelPosterior:
     accuracy: Floats
     answers: Ints
     contradictions: Ints
+    right: Floats
+    doubt: Floats
     linked: Ints
     tempering: float
     method: Method

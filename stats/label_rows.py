@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,7 +11,7 @@ from scipy import sparse
 
 from stats.summary import InvalidInput
 
-__all__ = ["LabelRows", "label_rows", "whole_numbers"]
+__all__ = ["LabelRows", "checked_answers", "label_rows", "whole_numbers"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -61,6 +61,23 @@ class LabelRows:
         for first in range(0, self.tasks.size, block_tasks):
             yield slice(first, min(first + block_tasks, self.tasks.size))
 
+    def part(self, tasks: slice) -> LabelRows:
+        """Answers to some consecutive tasks, numbered from 0; sources stay all.
+
+        Contradictions belong to the whole table: a part has none.
+        """
+        bounds = self.start[tasks.start : tasks.stop + 1]
+        rows = slice(int(bounds[0]), int(bounds[-1]))
+        return replace(
+            self,
+            tasks=self.tasks[tasks],
+            task=self.task[rows] - tasks.start,
+            source=self.source[rows],
+            label=self.label[rows],
+            start=bounds - bounds[0],
+            contradictions=np.zeros_like(self.contradictions),
+        )
+
     def matrix(self, tasks: slice, weight: NDArray[np.generic]) -> sparse.csr_array:
         """Sparse tasks by cells of one block, filled with the weights of its rows."""
         bounds = self.start[tasks.start : tasks.stop + 1]
@@ -72,7 +89,12 @@ class LabelRows:
 
 
 def label_rows(
-    task: ArrayLike, source: ArrayLike, label: ArrayLike, n_classes: int
+    task: ArrayLike,
+    source: ArrayLike,
+    label: ArrayLike,
+    n_classes: int,
+    *,
+    sources: Ints | None = None,
 ) -> LabelRows:
     """Check, sort and deduplicate answers.
 
@@ -84,6 +106,9 @@ def label_rows(
         Answers in 0 ... n_classes - 1.
     n_classes : int
         At least 2.
+    sources : int64 array, shape (s,), optional
+        All sources, ascending, where these are the answers of a partition of tasks;
+        those that answer, if left out.
 
     Returns
     -------
@@ -95,6 +120,26 @@ def label_rows(
     ------
     InvalidInput
         For lengths that differ, numbers that are not whole, or labels out of range.
+    """
+    at_task, at_source, answer = checked_answers(task, source, label, n_classes)
+    everybody = np.unique(at_source) if sources is None else sources
+    if sources is not None and not np.isin(at_source, sources).all():
+        raise InvalidInput(
+            f"aggregate_labels: answers of sources that are not among the "
+            f"{sources.size} given. Give all sources of all partitions."
+        )
+    return _sorted_rows(at_task, at_source, answer, n_classes, everybody)
+
+
+def checked_answers(
+    task: ArrayLike, source: ArrayLike, label: ArrayLike, n_classes: int
+) -> tuple[Ints, Ints, Ints]:
+    """Columns of answers as int64, or say what is wrong with them.
+
+    Raises
+    ------
+    InvalidInput
+        As `label_rows`.
     """
     if n_classes < 2:
         raise InvalidInput(
@@ -117,7 +162,7 @@ def label_rows(
             f"{n_classes - 1}, the first is {answer[out][0]}. "
             "Number the classes from 0 and give n_classes."
         )
-    return _sorted_rows(at_task, at_source, answer, n_classes)
+    return at_task, at_source, answer
 
 
 def whole_numbers(values: ArrayLike, name: str) -> Ints:
@@ -134,9 +179,11 @@ def whole_numbers(values: ArrayLike, name: str) -> Ints:
     return found.astype(np.int64)
 
 
-def _sorted_rows(task: Ints, source: Ints, label: Ints, n_classes: int) -> LabelRows:
+def _sorted_rows(
+    task: Ints, source: Ints, label: Ints, n_classes: int, sources: Ints
+) -> LabelRows:
     tasks, at_task = np.unique(task, return_inverse=True)
-    sources, at_source = np.unique(source, return_inverse=True)
+    at_source = np.searchsorted(sources, source)
     order = np.lexsort((label, at_source, at_task))
     at_task, at_source, label = at_task[order], at_source[order], label[order]
     pair = at_task.astype(np.int64) * max(sources.size, 1) + at_source

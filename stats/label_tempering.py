@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from stats.exact import ExactSum
 from stats.label_model import LabelModel
-from stats.label_rows import LabelRows
+from stats.label_part import LabelPart
+from stats.label_parts import LabelParts
 from stats.logspace import log_softmax
 
 __all__ = ["TEMPERINGS", "choose_tempering"]
@@ -19,30 +22,23 @@ Ints = NDArray[np.int64]
 
 # From full belief in independence down to one answer in twenty.
 TEMPERINGS: Floats = np.geomspace(1.0, 0.05, 14)
+# Tasks looked at in one go.
+_TASKS = 65_536
 
 
 def choose_tempering(
-    rows: LabelRows,
-    models: Sequence[LabelModel],
-    share: Floats,
-    group: Ints,
-    *,
-    block_tasks: int = 65_536,
+    parts: LabelParts, models: Sequence[LabelModel], group: Ints
 ) -> float:
     """Tempering under which the others predict each answer best.
 
     Parameters
     ----------
-    rows : LabelRows
+    parts : LabelParts
     models : sequence of LabelModel
         The i-th was fitted without tempering and without tasks at positions i, i + m,
         i + 2 m ... for m models, and judges those.
-    share : float64 array, shape (n,)
-        As `stats.label_copies.vote_shares` gives it.
     group : int64 array, shape (s,)
         Linked sources, as `stats.label_copies.linked_sources` gives them.
-    block_tasks : int
-        Tasks looked at in one go.
 
     Returns
     -------
@@ -53,39 +49,45 @@ def choose_tempering(
     -----
     Every answer is left out together with those of its whole group, since a copy
     would predict it perfectly; the rest of the task gives a tempered posterior, and
-    that a probability of the answer.  The mean logarithm, by share, is maximised.
-    Who is over-confident is surprised by the others, and a model that was fitted to
-    too few answers by tasks it has not seen.
+    that a probability of the answer.  The mean logarithm, by share, is maximised; its
+    sum is exact.  Who is over-confident is surprised by the others, and a model that
+    was fitted to too few answers by tasks it has not seen.
     """
     confusion = np.stack([model.log_confusion for model in models])
     prior = np.stack([model.log_prior for model in models])
-    score = np.zeros((TEMPERINGS.size, rows.task.size))
-    for tasks in rows.blocks(block_tasks):
-        _score_block(rows, confusion, prior, share, group, tasks, score)
-    total = (score * share).sum(axis=1)
-    return float(TEMPERINGS[int(np.argmax(total))])
+    question = partial(_part_score, confusion=confusion, prior=prior, group=group)
+    (total,) = parts.totals([question])
+    return float(TEMPERINGS[int(np.argmax(total.value()))])
 
 
-def _score_block(
-    rows: LabelRows,
-    confusion: Floats,
-    prior: Floats,
-    share: Floats,
-    group: Ints,
-    tasks: slice,
-    score: Floats,
-) -> None:
-    """Fill in the log-probability of every answer of a block at every tempering."""
+def _part_score(
+    part: LabelPart, *, confusion: Floats, prior: Floats, group: Ints
+) -> ExactSum:
+    """Sum of log-probabilities of the answers of a partition at every tempering."""
+    total = ExactSum((TEMPERINGS.size,))
+    for tasks in part.rows.blocks(_TASKS):
+        score = _block_score(part, confusion, prior, group, tasks)
+        total = total.add(np.ascontiguousarray(score.T))
+    return total
+
+
+def _block_score(
+    part: LabelPart, confusion: Floats, prior: Floats, group: Ints, tasks: slice
+) -> Floats:
+    """Log-probability of every answer of a block, by share; (temperings, answers)."""
+    rows = part.rows
     first, last = int(rows.start[tasks.start]), int(rows.start[tasks.stop])
+    score = np.zeros((TEMPERINGS.size, last - first))
     if first == last:
-        return
-    task, source = rows.task[first:last], rows.source[first:last]
+        return score
+    task, source = part.first + rows.task[first:last], rows.source[first:last]
     own = confusion[task % len(confusion), source, :, rows.label[first:last]]
+    share = part.share[first:last]
     key = task * rows.sources.size + group[source]
     order = np.argsort(key, kind="stable")
     segments, segment = np.unique(key, return_inverse=True)
     begins = np.searchsorted(key[order], segments)
-    weighted = (share[first:last, None] * own)[order]
+    weighted = (share[:, None] * own)[order]
     of_group = np.add.reduceat(weighted, begins, axis=0)
     answered, at = np.unique(segments // rows.sources.size, return_inverse=True)
     opens = np.searchsorted(segments, answered * rows.sources.size)
@@ -93,4 +95,5 @@ def _score_block(
     before = prior[answered % len(confusion)][at]
     for index, tempering in enumerate(TEMPERINGS):
         left = log_softmax(before + tempering * rest)
-        score[index, first:last] = special.logsumexp(left[segment] + own, axis=1)
+        score[index] = share * special.logsumexp(left[segment] + own, axis=1)
+    return score

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stats.label_copies import linked_sources, vote_shares
-from stats.label_em import NOT_AUDITED, LabelEm
+from stats.label_copies import linked_sources
+from stats.label_em import LabelEm
 from stats.label_model import METHODS, Method
+from stats.label_part import known_classes
+from stats.label_parts import LabelParts, PartsHere
 from stats.label_posterior import LabelPosterior, source_weights
-from stats.label_rows import LabelRows, label_rows, whole_numbers
+from stats.label_result import label_result
+from stats.label_rows import label_rows
 from stats.label_tempering import choose_tempering
 from stats.summary import InvalidInput
 
-__all__ = ["LabelPosterior", "aggregate_labels", "source_weights"]
+__all__ = [
+    "LabelPosterior",
+    "aggregate_labels",
+    "aggregate_parts",
+    "source_weights",
+]
 
-Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 # Parts of the tasks that are left out in turn to choose the tempering.
@@ -102,37 +110,65 @@ def aggregate_labels(
     """
     _check_options(method, smoothing, tempering, iterations, block_tasks)
     rows = label_rows(task, source, label, n_classes)
-    known = _known(rows, audit or {})
-    share = np.ones(rows.task.size)
-    group = np.arange(rows.sources.size, dtype=np.int64)
-    em = LabelEm(rows, known, method, smoothing, block_tasks)
-    start = em.settle(share)
+    known = known_classes(rows.tasks, n_classes, audit or {})
+    return aggregate_parts(
+        PartsHere.cut(rows, known, block_tasks),
+        rows.sources,
+        method=method,
+        smoothing=smoothing,
+        tempering=tempering,
+        detect_copies=detect_copies,
+        iterations=iterations,
+        contradictions=rows.contradictions,
+    )
+
+
+def aggregate_parts(
+    parts: LabelParts,
+    sources: Ints,
+    *,
+    method: Method = "dawid-skene",
+    smoothing: float = 10.0,
+    tempering: Literal["auto"] | float = "auto",
+    detect_copies: bool = True,
+    iterations: int = 30,
+    contradictions: Ints | None = None,
+) -> LabelPosterior:
+    """Aggregate partitions of tasks, wherever they lie: bits as `aggregate_labels`.
+
+    Parameters
+    ----------
+    parts : LabelParts
+        Every task in one of them, with all its answers.
+    sources : int64 array, shape (s,)
+        Identities of all sources, ascending.
+    method, smoothing, tempering, detect_copies, iterations
+        As `aggregate_labels`.
+    contradictions : int64 array, shape (s,), optional
+        Of all tasks; those that partitions report, if left out.
+
+    Raises
+    ------
+    InvalidInput
+        For options that have no meaning.
+    """
+    _check_options(method, smoothing, tempering, iterations, 1)
+    group = np.arange(sources.size, dtype=np.int64)
+    em = LabelEm(parts, method, smoothing)
+    start = em.settle()
     if detect_copies:
-        group = linked_sources(rows, start.argmax(axis=1), block_tasks=block_tasks)
-        share = vote_shares(rows, group)
-        start = em.settle(share)
-    em, model = em.learn(start, share, iterations)
+        group = linked_sources(em.parts, start)
+        em = em.shared(group)
+        start = em.settle()
+    em, model = em.learn(start, iterations)
     if tempering == "auto":
-        judges = em.folds(start, share, _FOLDS)
-        tempering = choose_tempering(
-            rows, judges, share, group, block_tasks=block_tasks
-        )
-    return em.result(model, share, group, float(tempering))
-
-
-def _known(rows: LabelRows, audit: Mapping[int, int]) -> Ints:
-    """Known class per task, -1 where none is; audits of unseen tasks teach nothing."""
-    known = np.full(rows.tasks.size, NOT_AUDITED, np.int64)
-    ids = whole_numbers(list(audit.keys()), "audit (task)")
-    classes = whole_numbers(list(audit.values()), "audit (class)")
-    if classes.size and (classes.min() < 0 or classes.max() >= rows.n_classes):
-        raise InvalidInput(
-            f"aggregate_labels: audit holds classes {classes.min()} ... "
-            f"{classes.max()}, of 0 ... {rows.n_classes - 1}. Correct the audit."
-        )
-    seen = np.isin(ids, rows.tasks)
-    known[np.searchsorted(rows.tasks, ids[seen])] = classes[seen]
-    return known
+        tempering = choose_tempering(em.parts, em.folds(start, _FOLDS), group)
+    found = label_result(em, model, sources, group, float(tempering))
+    return (
+        found
+        if contradictions is None
+        else replace(found, contradictions=contradictions)
+    )
 
 
 def _check_options(
