@@ -17,6 +17,7 @@ from dask.utils import format_bytes, parse_bytes
 from distributed import Client
 from distributed.system import MEMORY_LIMIT
 
+from tasks.live_workers import live_workers
 from tasks.probe import Probe, peak_memory
 
 __all__ = [
@@ -174,6 +175,6 @@ def allowed_bytes(limit: int | str | None, client: Client | None) -> int:
         return min(found, allowed_bytes(None, client)) if client is not None else found
     if client is None:
         return int(MEMORY_LIMIT)
-    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    workers = live_workers(client).values()
     limits = [int(worker["memory_limit"] or 0) for worker in workers]
     return min((n for n in limits if n), default=int(MEMORY_LIMIT))

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from stats.labelled import Grouped
 from stats.sparse_groups import SparseGroups
 from stats.summary import merge_all
+from tasks.live_workers import live_workers
 
 __all__ = ["Probe", "Summarize", "peak_memory", "probe", "probe_where_it_runs"]
 
@@ -160,7 +161,7 @@ def probe_where_it_runs(
     call = functools.partial(probe, summarize, chunk_shape, dtype)
     if client is None:
         return call()
-    addresses = list(client.scheduler_info(n_workers=-1)["workers"])
+    addresses = list(live_workers(client))
     futures = [
         client.submit(call, workers=[address], pure=False) for address in addresses
     ]

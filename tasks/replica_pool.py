@@ -17,6 +17,7 @@ from distributed import Client, Future, KilledWorker
 
 from stats.summary import Summary
 from tasks import replica_tasks
+from tasks.live_workers import live_workers
 from tasks.replica_tasks import Reply, Request, state_of
 
 __all__ = ["DaskPool", "Nothing", "ReplicaPool"]
@@ -247,7 +248,7 @@ class DaskPool:
         """Ask the scheduler which workers it has, at most once per tick."""
         if time.monotonic() - self._looked < _TICK:
             return
-        known = self._client.scheduler_info(n_workers=-1)["workers"]
+        known = live_workers(self._client)
         self._live = {str(info["name"]): address for address, info in known.items()}
         self._looked = time.monotonic()
 

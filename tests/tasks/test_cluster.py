@@ -8,6 +8,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 from tasks.cluster import ClusterConfig, ClusterError, cluster_session
+from tasks.live_workers import live_workers
 
 
 def test_shipped_descriptions_load_and_an_address_is_one():
@@ -108,6 +109,6 @@ def test_threads_in_a_large_process_are_not_paused():
     config = ClusterConfig(kind="threads", workers=2, memory_limit="1MiB")
     with cluster_session(config) as session:
         client = session.client()
-        workers = client.scheduler_info()["workers"].values()
+        workers = live_workers(client).values()
         assert [worker["memory_limit"] for worker in workers] == [0, 0]
         assert client.submit(int, 7).result(timeout=30) == 7

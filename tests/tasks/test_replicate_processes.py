@@ -13,6 +13,7 @@ from distributed import Client, LocalCluster, WorkerPlugin, get_worker
 from stats.evidence_sums import EvidenceSums
 from stats.summary import merge_all
 from tasks import replica_tasks
+from tasks.live_workers import live_workers
 from tasks.replica_tasks import Reply
 from tasks.replicate import replicated_reduce
 
@@ -90,8 +91,7 @@ def whole() -> str:
 
 def test_a_worker_process_with_tampered_code_is_named(client):
     addresses = {
-        str(info["name"]): address
-        for address, info in client.scheduler_info()["workers"].items()
+        str(info["name"]): address for address, info in live_workers(client).items()
     }
     client.register_plugin(Tamper("1"))
     try:
@@ -122,8 +122,7 @@ def test_a_worker_that_stands_still_is_late_though_its_connection_is_open(client
     client.wait_for_workers(3, timeout=120)  # the one that was killed is back
     pids = client.run(os.getpid)
     names = {
-        str(info["name"]): address
-        for address, info in client.scheduler_info()["workers"].items()
+        str(info["name"]): address for address, info in live_workers(client).items()
     }
     task = functools.partial(stopped_at_work, worker="1")
     try:
