@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from stats.missing_replay import Gap
 from stats.summary import InvalidInput
 
-__all__ = ["ENOUGH_PAIRS", "Sites", "checked"]
+__all__ = ["ENOUGH_PAIRS", "Sites", "checked", "last_known"]
 
 Floats = NDArray[np.float64]
 
@@ -58,13 +58,7 @@ class Sites:
     @cached_property
     def last(self) -> Floats:
         """Newest known value of every site, (S, d); NaN where there is none."""
-        nights = self.history.shape[1]
-        if not nights:
-            return np.where(self.age == 0, self.current, np.nan)
-        place = np.clip(nights - self.age, 0, nights - 1)
-        before = np.take_along_axis(self.history, place[:, None], axis=1)[:, 0]
-        found = np.where(self.age == 0, self.current, before)
-        return np.where(self.age < 0, np.nan, found)
+        return np.where(self.age == 0, self.current, last_known(self.history)[0])
 
     @cached_property
     def gap(self) -> Gap:
@@ -169,11 +163,7 @@ def _ages(
     InvalidInput
         When a site has a value in a night in which it is said to have been silent.
     """
-    nights = history.shape[1]
-    known = np.isfinite(history)
-    newest = np.where(
-        known.any(axis=1), 1 + known[:, ::-1].argmax(axis=1), -1
-    ) if nights else np.full(current.shape, -1)  # fmt: skip
+    _, newest = last_known(history)
     early = (newest > 0) & (newest < silent[:, None])
     if early.any():
         site = int(np.flatnonzero(early.any(axis=1))[0])
@@ -183,6 +173,37 @@ def _ages(
             "Count nights since the newest value",
         )
     return np.where(np.isfinite(current), 0, newest).astype(np.int64)
+
+
+def last_known(history: Floats) -> tuple[Floats, NDArray[np.int64]]:
+    """Newest known value, and how many nights from the end of the history it lies.
+
+    Parameters
+    ----------
+    history : float64 array, shape (S, H, ...)
+        Oldest first; NaN is missing.
+
+    Returns
+    -------
+    last : float64 array, shape (S, ...)
+        NaN where there is none.
+    age : int64 array, shape (S, ...)
+        1 for the last night of the history; -1 where there is none.
+
+    Examples
+    --------
+    >>> last_known(np.array([[1.0, 2.0, np.nan], [np.nan] * 3]))
+    (array([ 2., nan]), array([ 2, -1]))
+    """
+    shape = (history.shape[0], *history.shape[2:])
+    if not history.shape[1]:
+        return np.full(shape, np.nan), np.full(shape, -1)
+    known = np.isfinite(history)
+    age = 1 + known[:, ::-1].argmax(axis=1)
+    place = np.expand_dims(history.shape[1] - age, 1)
+    last = np.take_along_axis(history, place, axis=1)[:, 0]
+    some = known.any(axis=1)
+    return np.where(some, last, np.nan), np.where(some, age, -1).astype(np.int64)
 
 
 def _refused(what: str, remedy: str) -> InvalidInput:
