@@ -14,6 +14,11 @@ from stats.moments import GroupMoments
 from stats.variances import variance_interval
 from tasks.baselines import Level, LevelNights
 from tasks.level_baseline import QUANTILES
+from tasks.missing_dataset import (
+    label_arrived,
+    missing_attributes,
+    tonight_variables,
+)
 from tasks.night import Night
 
 __all__ = ["agent_dataset", "baseline_dataset"]
@@ -83,6 +88,8 @@ def baseline_dataset(night: Night) -> xr.Dataset:
     xarray.Dataset
         Dimensions group, feature, feature_2, quantile, night, weekday.  Coordinates of
         a group are its level (all, site, team) and its parent.  NaN is not known.
+        ``tonight_*`` are the means of tonight with the silent sites accounted for;
+        everything else is of the rows that arrived, and says so in ``population``.
     """
     found = night.baselines
     levels = {name: found.levels[name] for name in _ORDER}
@@ -106,13 +113,15 @@ def baseline_dataset(night: Night) -> xr.Dataset:
         "weekday": ("weekday", np.array(_WEEKDAYS)),
     }
     variables = _window(levels) | _nightly(levels) | _moving(levels)
+    variables |= tonight_variables(night)
     attributes = {
         "window_first": found.nights[0],
         "window_last": found.nights[-2] if len(found.nights) > 1 else "",
         "night": night.view.night,
         "snapshot": night.view.snapshot,
+        **missing_attributes(night),
     }
-    return xr.Dataset(variables, coords, attributes)
+    return label_arrived(xr.Dataset(variables, coords, attributes), night)
 
 
 def _parent(level: Level, label: str) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from stats.changes import CHANGE_KINDS, TESTED
 from tasks.agent_changes import AgentChanges
+from tasks.missing_dataset import lacking_nights, missing_attributes
 from tasks.night import Night, Scores
 from tasks.scoring import AgentFamily
 from tasks.scoring_groups import GroupFamily
@@ -32,16 +33,26 @@ def score_dataset(night: Night, scores: Scores) -> xr.Dataset:
     -------
     xarray.Dataset
         Dimensions team, site, agent (tonight), entity and feature; NaN was not tested.
+        ``*_baseline_lacks`` says how many nights the baseline behind a score lacks.
     """
     coords: Coordinates = {"feature": ("feature", np.array(night.schema.names))}
     variables: dict[str, Variable] = {}
     for level, family in (("team", scores.teams), ("site", scores.sites)):
         coords[level] = (level, np.array(family.labels, dtype=np.str_))
         variables |= _groups(level, family)
+        variables[f"{level}_baseline_lacks"] = _lacking(night, level, coords[level][1])
     if scores.agents is not None:
         coords |= _agent_names(scores.agents)
         variables |= _agents(scores.agents)
-    return xr.Dataset(variables, coords)
+        lacks = _lacking(night, "agent", scores.agents.scores.teams)
+        variables["agent_baseline_lacks"] = lacks
+    return xr.Dataset(variables, coords, missing_attributes(night))
+
+
+def _lacking(night: Night, dim: str, groups: NDArray[Any]) -> Variable:
+    """Nights that the baseline of a score lacks: above 0 it is partial."""
+    about = {"units": "nights of the window", "what": "above 0 a partial baseline"}
+    return (dim,), lacking_nights(night, groups), about
 
 
 def _groups(level: str, family: GroupFamily) -> dict[str, Variable]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tasks.report.derived import Derived, ordered_agents
+from tasks.report.missing import partial
 from tasks.report.night_report import NightReport
 from tasks.report.phrases import decimals, within
 from tasks.report.rows import FeatureNight
@@ -11,13 +12,12 @@ from tasks.report.wording import (
     count,
     join_words,
     number,
-    percent,
     plural,
     quantity,
     span,
 )
 
-__all__ = ["limit", "missing_data", "paragraph"]
+__all__ = ["limit", "paragraph"]
 
 
 def limit(report: NightReport) -> str:
@@ -29,7 +29,7 @@ def paragraph(report: NightReport, derived: Derived) -> tuple[str, ...]:
     """Say what moved, what missing data does to it, what a re-issue changed."""
     parts = (
         _moved(report, derived),
-        _partial(report, derived),
+        partial(report, derived),
         _reissue(report),
     )
     return tuple(part for part in parts if part)
@@ -116,71 +116,6 @@ def _feature(f: FeatureNight) -> str:
     value = quantity(f.estimate.value, f.feature.unit, digits)
     usual = span(f.estimate.usual_lower, f.estimate.usual_upper, digits)
     return f"{f.feature.label[:1].lower()}{f.feature.label[1:]} {value} (usual {usual})"
-
-
-def _partial(report: NightReport, derived: Derived) -> str:
-    """Say what is missing and what that leaves open, in short."""
-    if not report.missing_sites:
-        return ""
-    share = _missing_share(report, derived)
-    if not derived.answered:
-        return f"{share}." if report.arrived_share > 0 else ""
-    lead = report.lead_feature
-    interval = span(lead.estimate.lower, lead.estimate.upper, decimals(lead.estimate))
-    unit = f"\N{NO-BREAK SPACE}{lead.feature.unit}" if lead.feature.unit else ""
-    text = f"{share}, so this is the mean of the arrived sites only, "
-    text += f"95\N{NO-BREAK SPACE}% interval {interval}{unit}. "
-    if derived.verdict_open:
-        return text + f"The missing {plural(report.row_noun)} could change the verdict."
-    return (
-        text + f"No allowed value of the missing {plural(report.row_noun)} changes it."
-    )
-
-
-def _missing_share(report: NightReport, derived: Derived) -> str:
-    hold = "holds" if len(report.missing_sites) == 1 else "hold"
-    share = percent(derived.missing_share)
-    return f"{_who(report)} {hold} {share} of {plural(report.row_noun)}"
-
-
-def _who(report: NightReport) -> str:
-    if len(report.missing_sites) > 3:
-        return f"{len(report.missing_sites)} missing sites"
-    return join_words(report.missing_sites)
-
-
-def missing_data(report: NightReport, derived: Derived) -> str:
-    """Say what missing sites do to the figure: arrived only, then the worst case."""
-    if not report.missing_sites:
-        return ""
-    lead = report.lead_feature
-    digits = decimals(lead.estimate)
-    arrived = quantity(lead.estimate.value, lead.feature.unit, digits)
-    interval = span(lead.estimate.lower, lead.estimate.upper, digits)
-    site = "site" if len(report.missing_sites) == 1 else "sites"
-    return (
-        f"Arrived sites only: {arrived} ({interval}). {_worst_case(report, derived)} "
-        f"A jump at the missing {site} alone cannot be seen."
-    )
-
-
-def _worst_case(report: NightReport, derived: Derived) -> str:
-    lead, who = report.lead_feature, _who(report)
-    if lead.worst_lower is None or lead.worst_upper is None:
-        label = lead.feature.label
-        return f"{label} has no declared range, so {who} could move it without bound."
-    low, high = lead.feature.minimum, lead.feature.maximum
-    allowed = f" ({span(low, high)})" if low is not None and high is not None else ""
-    text = f"If {who} could hold any allowed value{allowed}: "
-    text += f"{span(lead.worst_lower, lead.worst_upper, decimals(lead.estimate))}"
-    text += f"\N{NO-BREAK SPACE}{lead.feature.unit}." if lead.feature.unit else "."
-    if lead.estimate.outside:
-        text += (
-            " So the missing rows could still change this verdict."
-            if derived.verdict_open
-            else " Even so the night stays outside its usual range."
-        )
-    return text
 
 
 def _reissue(report: NightReport) -> str:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from stats.intervals import worst_case_mean
+from stats.missing_data import MissingDataInterval
 from storage.schema import Schema
+from tasks.missing import estimate_night, missing_on
 from tasks.night import Night, Scores
-from tasks.reconcile import NightView, SiteView
+from tasks.reconcile import SiteView
 from tasks.report.collect_agents import agent_rows, agent_summary
 from tasks.report.collect_groups import (
-    Basis,
     estimate,
     feature_labels,
     group_rows,
@@ -23,6 +23,7 @@ from tasks.report.collect_optional import collect_optional
 from tasks.report.night_report import NightReport
 from tasks.report.revision_rows import Revised
 from tasks.report.rows import (
+    Basis,
     Change,
     Estimate,
     FeatureLabel,
@@ -92,6 +93,7 @@ def collect_report(night: Night, scores: Scores, facts: RunFacts) -> NightReport
     NightReport
     """
     schema, view = night.schema, night.view
+    filled = _filled(night)
     labels = feature_labels(schema)
     return NightReport(
         dataset=view.dataset,
@@ -107,9 +109,11 @@ def collect_report(night: Night, scores: Scores, facts: RunFacts) -> NightReport
         missing_sites=view.missing_sites,
         limit_nights=LIMIT_NIGHTS,
         limit_seconds=LIMIT_SECONDS,
-        sites=tuple(_arrival(view, site) for site in view.sites),
-        series=_series(night, schema),
-        features=tuple(_feature(night, labels, j) for j in range(len(labels))),
+        sites=tuple(_arrival(night, site) for site in view.sites),
+        series=_series(night, schema, filled),
+        features=tuple(
+            _feature(night, label, filled.get(view.night)) for label in labels
+        ),
         lead=schema.lead,
         previous_revision=facts.previous_revision,
         site_rows=group_rows(night, scores.sites, "site", labels),
@@ -125,7 +129,26 @@ def collect_report(night: Night, scores: Scores, facts: RunFacts) -> NightReport
     )
 
 
-def _arrival(view: NightView, site: SiteView) -> SiteArrival:
+def _filled(night: Night) -> dict[str, MissingDataInterval]:
+    """Estimates over all sites for the nights on which one was missing."""
+    found = (
+        (when, estimate_night(night.view, night.baselines, night.schema, k))
+        for k, when in enumerate(night.view.nights)
+    )
+    return {when: one for when, one in found if one is not None}
+
+
+def _last_value(night: Night, site: str) -> float | None:
+    """Newest mean of the lead feature that is known of a site."""
+    level = night.baselines.site
+    j = night.schema.names.index(night.schema.lead)
+    known = level.mean[:, level.labels.index(site), j]
+    known = known[np.isfinite(known)]
+    return number(known[-1]) if len(known) else None
+
+
+def _arrival(night: Night, site: SiteView) -> SiteArrival:
+    view = night.view
     nights = view.nights[-_STRIP:]
     first = min(site.rows, default=view.night)
 
@@ -145,10 +168,15 @@ def _arrival(view: NightView, site: SiteView) -> SiteArrival:
         late=age is None or age > LIMIT_SECONDS or site.silent_nights > LIMIT_NIGHTS,
         rows=site.rows.get(view.night, 0),
         expected_rows=site.expected_rows,
+        silent_nights=site.silent_nights,
+        last_value=_last_value(night, site.site),
+        window_missing=sum(site.site in missing_on(view, n) for n in view.nights[:-1]),
     )
 
 
-def _series(night: Night, schema: Schema) -> tuple[SeriesPoint, ...]:
+def _series(
+    night: Night, schema: Schema, filled: Mapping[str, MissingDataInterval]
+) -> tuple[SeriesPoint, ...]:
     view, level = night.view, night.baselines.all
     j = schema.names.index(schema.lead)
     share = {site.site: site.share for site in view.sites}
@@ -156,32 +184,32 @@ def _series(night: Night, schema: Schema) -> tuple[SeriesPoint, ...]:
     for k, when in enumerate(view.nights):
         arrived = [s for s in share if view.arrived(s, when)]
         basis: Basis = "complete" if len(arrived) == len(share) else "arrived only"
-        found = estimate(level, k, 0, j, basis)
+        found = estimate(level, k, 0, j, basis, filled.get(when))
         if when >= min((min(s.rows, default=when) for s in view.sites), default=when):
             total = min(sum(share[s] for s in arrived), 1.0)
             points.append(SeriesPoint(when, found, total))
     return tuple(points)
 
 
-def _feature(night: Night, labels: tuple[FeatureLabel, ...], j: int) -> FeatureNight:
+def _feature(
+    night: Night, label: FeatureLabel, filled: MissingDataInterval | None
+) -> FeatureNight:
     view, level = night.view, night.baselines.all
-    basis: Basis = "arrived only" if view.missing_sites else "complete"
-    found = estimate(level, len(view.nights) - 1, 0, j, basis)
-    lower = upper = None
-    label = labels[j]
-    if (
-        view.missing_sites
-        and found.value is not None
-        and label.minimum is not None
-        and label.maximum is not None
-    ):
-        low, high = worst_case_mean(
-            np.array(found.value), np.array(view.arrived_share),
-            np.array(label.minimum), np.array(label.maximum),
-        )  # fmt: skip
-        lower, upper = number(low), number(high)
-    before = level.mean[-2, 0, j] if len(view.nights) > 1 else np.nan
-    return FeatureNight(label, found, number(before), lower, upper)
+    j, last = night.schema.names.index(label.name), len(view.nights) - 1
+    before = number(level.mean[-2, 0, j]) if last else None
+    if filled is None:
+        basis: Basis = "arrived only" if view.missing_sites else "complete"
+        found = estimate(level, last, 0, j, basis)
+        return FeatureNight(label, found, before, None, None)
+    return FeatureNight(
+        label,
+        estimate(level, last, 0, j, "arrived only", filled),
+        before,
+        number(filled.worst_lower[j]),
+        number(filled.worst_upper[j]),
+        arrived=estimate(level, last, 0, j, "arrived only"),
+        flagged=bool(filled.flagged[j]),
+    )
 
 
 def _quality(night: Night, site: SiteView, facts: RunFacts) -> QualityRow:

@@ -8,11 +8,13 @@ import numpy as np
 
 from stats.crosscorr import mean_pairwise_correlation, top_correlated_pairs
 from stats.intervals import correlation_interval
+from stats.missing_data import MissingDataInterval
 from storage.schema import Schema
 from tasks.baselines import Level, LevelNights
 from tasks.night import Night
 from tasks.report.rows import (
     BaselineRow,
+    Basis,
     Estimate,
     FeatureLabel,
     GroupRow,
@@ -31,8 +33,6 @@ __all__ = [
     "number",
     "short_name",
 ]
-
-Basis = Literal["complete", "arrived only", "no data"]
 
 _PAIRS = 6
 # Nights that two groups must share before their correlation is shown.
@@ -64,13 +64,23 @@ def estimate(
     group: int,
     feature: int,
     basis: Basis,
+    filled: MissingDataInterval | None = None,
 ) -> Estimate:
-    """One mean with its interval and usual range; no data is no number."""
+    """One mean with its interval and usual range; no data is no number.
+
+    With `filled` it is the estimate over all sites, where that has an interval.
+    """
     n = int(level.n[night, group, feature])
     value, lower, upper = (
         number(part[night, group, feature])
         for part in (level.mean, level.lower, level.upper)
     )
+    if filled is not None and np.isfinite(filled.upper[feature]):
+        basis = "estimated"
+        value, lower, upper = (
+            number(part[feature])
+            for part in (filled.estimate, filled.lower, filled.upper)
+        )
     usual = [
         number(part[group, feature])
         for part in (level.usual_lower, level.usual_median, level.usual_upper)

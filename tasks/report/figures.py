@@ -147,8 +147,8 @@ def row_plot(
 ) -> RowPlot:
     """Place one estimate; `flagged` (default: outside) gives the diamond.
 
-    Arrived-only estimates get an open mark.  A value beyond the axis has no mark, only
-    the arrow, so that nothing is drawn where it is not.
+    Means without every site get an open mark.  A value beyond the axis has no mark,
+    only the arrow, so that nothing is drawn where it is not.
     """
     outside = estimate.outside if flagged is None else flagged
     value, low, high = estimate.value, estimate.lower, estimate.upper
@@ -168,7 +168,7 @@ def row_plot(
         off_right=bool(ends and ends[1] > axis.high),
         mark=place(axis.at(value)) if drawn and value is not None else None,
         shape="diamond" if outside else "dot",
-        open=estimate.basis == "arrived only",
+        open=estimate.partial,
         tone="finding" if outside else "estimate",
         grid=grid,
         missing=value is None,

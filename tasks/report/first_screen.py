@@ -53,6 +53,13 @@ def arrived(report: NightReport, derived: Derived) -> dict[str, Any]:
             for s in noted
             if s.expected_rows is not None and len(noted) <= MAX_SPELT
         ),
+        "lacking": join_words(
+            [
+                f"{s.site} {count(s.window_missing, 'night')}"
+                for s in noted
+                if s.window_missing and len(noted) <= MAX_SPELT
+            ]
+        ),
         "degraded": percent(report.arrived_share) if derived.degraded else "",
         "degraded_limit": percent(DEGRADED_SHARE),
         "row_nouns": plural(report.row_noun),
@@ -137,8 +144,9 @@ def _lead_fact(report: NightReport) -> dict[str, Any]:
     if e.value is None:
         return card | {"value": "No number"}
     parts = [f"{words['interval']} (95\N{NO-BREAK SPACE}%)"]
-    if e.basis == "arrived only":
-        parts.append("arrived sites only")
+    if e.partial:
+        said = {"estimated": "estimate for all sites"}
+        parts.append(said.get(e.basis, "arrived sites only"))
     if lead.last_night is not None:
         parts.append(f"last night {number(lead.last_night, decimals(e))}")
     axis = axis_over([e.value, e.lower, e.upper, e.usual_lower, e.usual_upper], 0.08)

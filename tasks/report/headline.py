@@ -55,6 +55,8 @@ class Headline:
         One paragraph each: what moved, what missing data does, what a re-issue changed.
     todo : tuple of Todo
         Imperatives with a number, most urgent first.
+    degraded : bool
+        So little arrived that this is said first.
     """
 
     title: str
@@ -64,6 +66,16 @@ class Headline:
     checks_chip: Chip | None
     paragraph: tuple[str, ...]
     todo: tuple[Todo, ...]
+    degraded: bool
+
+    @property
+    def chips(self) -> tuple[Chip, ...]:
+        """In reading order; what arrived comes first when the night is degraded."""
+        found = (self.checks_chip, self.behaviour_chip, self.findings_chip)
+        rest = tuple(chip for chip in found if chip is not None)
+        if self.degraded:
+            return (self.data_chip, *rest)
+        return (*rest, self.data_chip)
 
 
 def headline(report: NightReport) -> Headline:
@@ -77,6 +89,7 @@ def headline(report: NightReport) -> Headline:
         checks_chip=_checks(derived),
         paragraph=briefing.paragraph(report, derived),
         todo=todo(report, derived),
+        degraded=derived.degraded and derived.answered,
     )
 
 
@@ -187,7 +200,8 @@ def _data(report: NightReport, derived: Derived) -> Chip:
         return Chip("No answer", "hatch", "missing")
     if report.missing_sites or derived.missing_share > 0:
         share = percent(report.arrived_share)
-        return Chip(f"Data incomplete: {share} arrived", "hatch", "missing")
+        state = "Degraded" if derived.degraded else "Data incomplete"
+        return Chip(f"{state}: {share} arrived", "hatch", "missing")
     return Chip("Data complete", "dot", "estimate")
 
 
@@ -218,6 +232,7 @@ def summary_line(report: NightReport, *, page: str = "") -> dict[str, Any]:
         "label": lead.feature.label,
         "unit": lead.feature.unit,
         "n": estimate.n,
+        "basis": estimate.basis,
         "value": estimate.value,
         "lower": estimate.lower,
         "upper": estimate.upper,
@@ -238,9 +253,8 @@ def summary_line(report: NightReport, *, page: str = "") -> dict[str, Any]:
 def markdown_summary(report: NightReport) -> str:
     """Write the first screen as short markdown, for the artifact beside the run."""
     head = headline(report)
-    chips = (head.checks_chip, head.behaviour_chip, head.findings_chip, head.data_chip)
     lines = [f"# {_markdown(head.title)}", ""]
-    lines += [" · ".join(f"**{_markdown(c.text)}**" for c in chips if c), ""]
+    lines += [" · ".join(f"**{_markdown(c.text)}**" for c in head.chips), ""]
     lines += [part for text in head.paragraph for part in (_markdown(text), "")]
     lines += ["## To do", "", *(f"- {_markdown(item.text)}" for item in head.todo), ""]
     made = f"{report.dataset}, {report.night}, revision {report.revision}"

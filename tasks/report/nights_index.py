@@ -111,7 +111,7 @@ def _title(nights: list[list[Mapping[str, Any]]]) -> str:
 def _estimate(s: Mapping[str, Any]) -> Estimate:
     basis = "no data" if s["value"] is None else "complete"
     if s["value"] is not None and s["missing_sites"]:
-        basis = "arrived only"
+        basis = s.get("basis", "arrived only")
     return Estimate(
         n=s["n"],
         value=s["value"],
@@ -121,7 +121,7 @@ def _estimate(s: Mapping[str, Any]) -> Estimate:
         usual_upper=s["usual_upper"],
         usual_median=None,
         outside=s["outside"],
-        basis=basis,  # type: ignore[arg-type]  # one of the three by construction
+        basis=basis,  # type: ignore[arg-type]  # one of the four by construction
     )
 
 

@@ -149,11 +149,10 @@ def check_link(key: str, href: str) -> None:
 def _frame(report: NightReport, links: Mapping[str, str]) -> dict[str, Any]:
     """Collect the verdict, links and colours: what surrounds the sections."""
     head = headline(report)
-    chips = (head.checks_chip, head.behaviour_chip, head.findings_chip, head.data_chip)
     return {
         "r": report,
         "head": head,
-        "chips": [c for c in chips if c],
+        "chips": list(head.chips),
         "errors": _errors(report),
         "links": {key: links.get(key, "") for key in RESERVED},
         "navigation": [

@@ -7,6 +7,7 @@ from typing import Literal
 
 Arrival = Literal["arrived", "missing", "corrected", "before"]
 Tested = Literal["tested", "not seen", "too few"]
+Basis = Literal["complete", "estimated", "arrived only", "no data"]
 Outcome = Literal["passed", "failed", "error", "not run"]
 
 
@@ -34,7 +35,8 @@ class Estimate:
 
     `lower`/`upper` bound the 95 % interval, `usual_*` the middle 95 % of the nights
     before (None while there are fewer than 14).  `outside` holds when the whole
-    interval lies outside the usual range.  `basis` says what was counted.
+    interval lies outside the usual range.  `basis` says what was counted: "estimated"
+    is of all sites, silent ones carried forward; "arrived only" is of those that came.
     """
 
     n: int
@@ -45,7 +47,12 @@ class Estimate:
     usual_upper: float | None
     usual_median: float | None
     outside: bool
-    basis: Literal["complete", "arrived only", "no data"]
+    basis: Basis
+
+    @property
+    def partial(self) -> bool:
+        """Whether a site is missing from what was counted."""
+        return self.basis in ("estimated", "arrived only")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,8 @@ class FeatureNight:
     """One feature tonight at level all; `worst_*` bounds what silent sites could do.
 
     `worst_lower`/`worst_upper` are None when nothing is missing or the feature has no
-    declared range ("unbounded").
+    declared range ("unbounded").  `arrived` is of the arrived sites alone, None when
+    nothing is missing; `flagged` says that the history is too short for the interval.
     """
 
     feature: FeatureLabel
@@ -61,6 +69,8 @@ class FeatureNight:
     last_night: float | None
     worst_lower: float | None
     worst_upper: float | None
+    arrived: Estimate | None = None
+    flagged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +80,8 @@ class SiteArrival:
     `share` is the site's usual share of all rows, in [0, 1]; `age_seconds` counts from
     the end of its newest complete night, and is None when it never delivered.
     `nights_late` is how late tonight's shard came, None while missing or unknown.
+    `silent_nights` is 0 when tonight is here; `last_value` is the newest mean of the
+    lead feature, and `window_missing` the nights its baselines lack.
     """
 
     site: str
@@ -81,6 +93,9 @@ class SiteArrival:
     rows: int
     expected_rows: int | None
     nights_late: int | None = None
+    silent_nights: int = 0
+    last_value: float | None = None
+    window_missing: int = 0
 
 
 @dataclass(frozen=True, slots=True)

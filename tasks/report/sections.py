@@ -9,9 +9,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from tasks.report.briefing import missing_data
 from tasks.report.derived import NIGHTS_NEEDED, Derived, ordered_teams
 from tasks.report.figures import Axis, RowPlot, estimates_axis, row_plot
+from tasks.report.missing import missing_data
 from tasks.report.night_report import NightReport
 from tasks.report.phrases import decimals
 from tasks.report.rows import Estimate, FeatureNight, GroupRow
@@ -46,7 +46,7 @@ def estimate_words(estimate: Estimate, unit: str = "") -> dict[str, Any]:
         "interval": span(estimate.lower, estimate.upper, digits),
         "usual": span(estimate.usual_lower, estimate.usual_upper, digits),
         "outside": estimate.outside,
-        "arrived_only": estimate.basis == "arrived only",
+        "partial": estimate.basis if estimate.partial else "",
     }
 
 

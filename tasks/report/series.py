@@ -145,7 +145,7 @@ def _mark(
         upper=None if e.upper is None else scale.y(e.upper),
         lower=None if e.lower is None else scale.y(e.lower),
         shape="diamond" if e.outside else "dot",
-        open=e.basis == "arrived only",
+        open=e.partial,
         tone="finding" if e.outside else "estimate",
         tonight=tonight,
         ring=ring,

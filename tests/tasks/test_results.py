@@ -171,3 +171,64 @@ def test_the_digest_covers_the_counts_per_bin(computed):
     baselines = dataclasses.replace(night.baselines, levels=levels)
     assert result_digest(night.view, night.baselines, night.agents) == night.digest
     assert result_digest(night.view, baselines, night.agents) != night.digest
+
+
+def test_a_silent_site_is_estimated_at_level_all_and_keeps_its_last_value(computed):
+    _, night, _, _ = computed
+    found = baseline_dataset(night).set_index(group="group")
+    share = found.attrs["arrived_share"]
+    assert found.attrs["missing_sites"] == [MISSING_SITE]
+    whole, silent = found.sel(group="all"), found.sel(group=MISSING_SITE)
+    before = found["nightly_mean"].isel(night=-2).sel(group=MISSING_SITE)
+    np.testing.assert_array_equal(silent["tonight_estimate"], before)
+    assert np.isnan(silent["tonight_lower"]).all()
+    assert silent["tonight_age"].values.tolist() == [1, 1, 1]
+    assert (silent["tonight_arrived_mass"] == 0).all()
+    team = found.sel(group=f"{MISSING_SITE}/team-0")
+    ends = [(f.minimum, f.maximum) for f in night.schema.features]
+    for group in (silent, team):
+        bounds = group["tonight_worst_lower"], group["tonight_worst_upper"]
+        np.testing.assert_array_equal(np.stack(bounds, axis=1), ends)
+    np.testing.assert_allclose(whole["tonight_arrived_mass"], share)
+    assert (whole["tonight_lower"] < whole["tonight_estimate"]).all()
+    assert (whole["tonight_age"] == 1).all()
+    assert whole["tonight_flagged"].all(), "18 pairs of nights are too few"
+    arrived = found["nightly_mean"].isel(night=-1).sel(group="all")
+    middle = (whole["tonight_worst_lower"] + whole["tonight_worst_upper"]) / 2
+    declared = np.array([sum(e) / 2 for e in ends])
+    expected = share * arrived + (1 - share) * declared
+    np.testing.assert_allclose(middle[:2], expected[:2], rtol=1e-12)
+    here = found.sel(group="west")
+    np.testing.assert_array_equal(
+        here["tonight_estimate"], found["nightly_mean"].isel(night=-1).sel(group="west")
+    )
+    assert "drift as in their history" in found["tonight_upper"].attrs["assumption"]
+
+
+def test_statistics_of_rows_say_whose_they_are(computed):
+    _, night, _, scores = computed
+    found = baseline_dataset(night)
+    assert found.attrs["partial_baselines"] == []
+    assert found["correlation"].attrs["population"] == "all agents"
+    assert found["nightly_mean"].attrs["population"] == "arrived agents only"
+    holes = {
+        place: rows
+        for place, rows in night.view.winners.items()
+        if place not in {("north", "2026-03-10"), ("north", "2026-03-11")}
+    }
+    lacking = dataclasses.replace(
+        night, view=dataclasses.replace(night.view, winners=holes)
+    )
+    found = baseline_dataset(lacking)
+    assert found.attrs["partial_baselines"] == ["north: 2"]
+    for name in ("covariance", "correlation_lower", "quantiles", "variance", "mean"):
+        assert found[name].attrs["population"] == "arrived agents only"
+    scored = score_dataset(lacking, scores)
+    lacks = dict(
+        zip(scored["team"].values, scored["team_baseline_lacks"].values, strict=True)
+    )
+    assert (lacks["north/team-1"], lacks["west/team-1"]) == (2, 0)
+    sites = scored["agent_team"].values.astype(str)
+    expected = [2 if name.startswith("north/") else 0 for name in sites]
+    assert scored["agent_baseline_lacks"].values.tolist() == expected
+    assert scored.attrs["missing_sites"] == [MISSING_SITE]

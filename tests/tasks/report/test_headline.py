@@ -152,7 +152,7 @@ def test_the_title_follows_the_first_rule_that_matches(case: str) -> None:
 
 CHIPS: dict[str, tuple[Make, tuple[str | None, ...]]] = {
     "calm": (calm, (None, "Usual night", None, "Data complete")),
-    "storm": (storm, (None, "Unusual night", None, "Data incomplete: 64 % arrived")),
+    "storm": (storm, (None, "Unusual night", None, "Degraded: 64 % arrived")),
     "agents": (found, (None, "Usual night", "5 aircraft to check", "Data complete")),
     "teams": (
         lambda: teams_found(1),
