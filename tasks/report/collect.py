@@ -111,9 +111,7 @@ def collect_report(night: Night, scores: Scores, facts: RunFacts) -> NightReport
         limit_seconds=LIMIT_SECONDS,
         sites=tuple(_arrival(night, site) for site in view.sites),
         series=_series(night, schema, filled),
-        features=tuple(
-            _feature(night, label, filled.get(view.night)) for label in labels
-        ),
+        features=tuple(_feature(night, label, filled) for label in labels),
         lead=schema.lead,
         previous_revision=facts.previous_revision,
         site_rows=group_rows(night, scores.sites, "site", labels),
@@ -192,11 +190,14 @@ def _series(
 
 
 def _feature(
-    night: Night, label: FeatureLabel, filled: MissingDataInterval | None
+    night: Night, label: FeatureLabel, estimates: Mapping[str, MissingDataInterval]
 ) -> FeatureNight:
     view, level = night.view, night.baselines.all
     j, last = night.schema.names.index(label.name), len(view.nights) - 1
-    before = number(level.mean[-2, 0, j]) if last else None
+    filled, before = estimates.get(view.night), None
+    if last:
+        earlier = estimates.get(view.nights[-2])
+        before = estimate(level, last - 1, 0, j, "arrived only", earlier).value
     if filled is None:
         basis: Basis = "arrived only" if view.missing_sites else "complete"
         found = estimate(level, last, 0, j, basis)

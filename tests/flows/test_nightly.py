@@ -37,7 +37,8 @@ def test_a_night_with_a_silent_site_is_published_and_says_so(home):
     shown = report(found)
     assert [v["outcome"] for v in shown["verdicts"]] == ["passed"] * 11
     lead = shown["features"][0]
-    assert lead["estimate"]["basis"] == "arrived only"
+    assert lead["estimate"]["basis"] == "estimated"
+    assert lead["arrived"]["basis"] == "arrived only"
     assert lead["worst_lower"] < lead["estimate"]["lower"]
     assert lead["worst_upper"] > lead["estimate"]["upper"]
     silent = next(s for s in shown["sites"] if s["site"] == MISSING_SITE)
@@ -93,7 +94,7 @@ def test_a_late_shard_makes_a_revision_equal_to_the_undisturbed_night(home, tmp_
     assert [(c["site"], c["night"], c["what"]) for c in change] == [
         (MISSING_SITE, LAST, "late")
     ]
-    assert report(revised)["previous_revision"]["basis"] == "arrived only"
+    assert report(revised)["previous_revision"]["basis"] == "estimated"
 
 
 def test_an_older_revision_says_that_it_is_superseded(home, tmp_path):
