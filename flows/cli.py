@@ -15,6 +15,7 @@ import typer
 from flows.consensus_command import consensus
 from flows.investigate_command import investigate
 from flows.keys_command import keys, sign
+from flows.ledger_command import ledger
 from flows.options import Home, Json, Now, Signed
 from flows.reconcile_command import reconcile
 from flows.sync_command import sync
@@ -204,6 +205,7 @@ def nightly(
 
 
 app.command()(reconcile)
+app.command()(ledger)
 app.command()(consensus)
 app.command()(investigate)
 app.add_typer(keys)

@@ -139,6 +139,16 @@ class ShardLedger:
         """Every known version, sorted by key, version and content."""
         return self._take(np.ones(len(self), dtype=bool))
 
+    def states(self) -> NDArray[np.str_]:
+        """What each row is now, shape (n,): the value of an `Outcome`, no duplicate."""
+        top, alone = self._at_top(), self._contents() == 1
+        gone = self.columns["kind"] == "retraction"
+        names = [Outcome.SUPERSEDED, Outcome.QUARANTINED, Outcome.RETRACTED]
+        found: NDArray[np.str_] = np.select(
+            [~top, ~alone, gone], [str(name) for name in names], str(Outcome.APPLIED)
+        )
+        return found
+
     def winners(self) -> tuple[LedgerEntry, ...]:
         """Return what counts, sorted by key: at most one entry a key.
 
