@@ -12,7 +12,8 @@ from storage.authenticity import Authenticity
 from storage.evidence_records import EVIDENCE_TYPES, HYPOTHESIS
 from storage.layout import cut
 from tasks.consensus_conclude import ConsensusOptions, conclude
-from tasks.consensus_result import Consensus, Facts
+from tasks.consensus_facts import Facts
+from tasks.consensus_result import Consensus
 from tasks.evidence_pass import EvidenceColumns, Named, totals
 from tasks.evidence_window import LeftOut
 
@@ -78,7 +79,7 @@ def weigh_arrived(
         newest[e.source_node] = max(newest.get(e.source_node, when), when)
     facts = Facts(
         night="", snapshot="", nights=(), as_of=max(newest.values(), default=0),
-        newest=newest, left_out=tuple(_left_out(evidence, clashes)),
+        newest=newest, last_night={}, left_out=tuple(_left_out(evidence, clashes)),
         authenticity=Authenticity((), sources), repeated=repeated,
     )  # fmt: skip
     named = Named(agents, sources, (), (HYPOTHESIS,), 1)

@@ -16,7 +16,6 @@ from tasks.baselines import Level, LevelNights
 from tasks.level_baseline import QUANTILES
 from tasks.missing_dataset import (
     label_arrived,
-    missing_attributes,
     tonight_variables,
 )
 from tasks.night import Night
@@ -119,7 +118,6 @@ def baseline_dataset(night: Night) -> xr.Dataset:
         "window_last": found.nights[-2] if len(found.nights) > 1 else "",
         "night": night.view.night,
         "snapshot": night.view.snapshot,
-        **missing_attributes(night),
     }
     return label_arrived(xr.Dataset(variables, coords, attributes), night)
 
@@ -236,7 +234,7 @@ def agent_dataset(night: Night) -> xr.Dataset:
         "variance_upper": (dims, upper, square),
         "excess_kurtosis": (dims, kurtosis, {"method": "of the team's rows"}),
     }
-    return xr.Dataset(variables, coords)
+    return label_arrived(xr.Dataset(variables, coords), night)
 
 
 def _agent_coords(

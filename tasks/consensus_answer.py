@@ -62,8 +62,8 @@ def agent_answer(consensus: Consensus, agent: str) -> dict[str, Any]:
         before the prior; ``largest_share`` and ``largest_source``; ``sensitivity``:
         probability with the prior odds times 1/10 and 10, and the prior probability at
         which it would be one half; ``would_settle``; ``spoke``, ``silent``, ``known``
-        and ``coverage`` of sources; ``age_seconds``; ``guarantee``, three sentences;
-        ``snapshot``, ``night``.
+        and ``coverage`` of sources; ``age_seconds``; ``arrived``, whose evidence for
+        the night is here; ``guarantee``, three sentences; ``snapshot``, ``night``.
 
     Raises
     ------
@@ -77,6 +77,7 @@ def agent_answer(consensus: Consensus, agent: str) -> dict[str, Any]:
         **_decision(consensus, at),
         **_parts(consensus, at),
         **_sources(consensus),
+        "arrived": consensus.facts.arrived(consensus.sources),
         "tempering": consensus.tempering_text,
         "guarantee": {
             "authenticity": consensus.guarantee.authenticity,

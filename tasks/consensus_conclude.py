@@ -24,7 +24,8 @@ from stats.tempering_choice import (
     own_tempering,
 )
 from storage.authenticity import Authenticity
-from tasks.consensus_result import Consensus, Facts, Guarantee
+from tasks.consensus_facts import Facts, Guarantee
+from tasks.consensus_result import Consensus
 from tasks.evidence_pass import N_TYPES, Named
 from tasks.replicate import Replicated
 

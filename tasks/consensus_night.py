@@ -11,7 +11,8 @@ from stats.summary import NotEnoughData
 from storage.evidence_arrays import CHUNK_ROWS
 from storage.store import BehaviorStore
 from tasks.consensus_conclude import ConsensusOptions, conclude
-from tasks.consensus_result import Consensus, Facts
+from tasks.consensus_facts import Facts
+from tasks.consensus_result import Consensus
 from tasks.evidence_pass import (
     Named,
     StoredEvidence,
@@ -132,6 +133,7 @@ def consensus_of_window(
         nights=window.nights,
         as_of=as_of,
         newest=window.newest,
+        last_night=window.last_night,
         left_out=window.left_out,
         authenticity=window.authenticity,
         repeated=window.counted.repeated,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,61 +11,13 @@ from numpy.typing import NDArray
 from stats.source_consensus import STATUSES, SourceConsensus
 from stats.source_voices import Voices
 from stats.tempering_choice import TemperingChoice
-from storage.authenticity import Authenticity
 from storage.evidence_records import EVIDENCE_TYPES
-from tasks.evidence_window import LeftOut
+from tasks.consensus_facts import Facts, Guarantee
 from tasks.replica_findings import Dissent
 
-__all__ = ["Consensus", "Facts", "Guarantee"]
+__all__ = ["Consensus"]
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Guarantee:
-    """What is promised, for each of three things that can go wrong by themselves.
-
-    Attributes
-    ----------
-    authenticity, sources, workers : str
-        Who said it; sources that lie about what they saw; workers that computed it.
-    """
-
-    authenticity: str
-    sources: str
-    workers: str
-
-    def __str__(self) -> str:
-        return f"{self.authenticity} {self.sources} {self.workers}"
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """Where the evidence comes from.
-
-    Attributes
-    ----------
-    night, snapshot : str
-        Empty for evidence that is in no store.
-    nights : tuple of str
-    as_of : int
-        Nanoseconds UTC at which ages are taken.
-    newest : mapping of source to int
-        End of its newest evidence, nanoseconds UTC.
-    left_out : tuple of LeftOut
-    authenticity : Authenticity
-    repeated : int
-        Rows that came again and do not count twice.
-    """
-
-    night: str
-    snapshot: str
-    nights: tuple[str, ...]
-    as_of: int
-    newest: Mapping[str, int]
-    left_out: tuple[LeftOut, ...]
-    authenticity: Authenticity
-    repeated: int
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -274,6 +225,7 @@ class Consensus:
             "snapshot": self.facts.snapshot,
             "night": self.facts.night,
             "nights": len(self.facts.nights),
+            "arrived": self.facts.arrived(self.sources),
             "digest": self.digest,
             "tempering": self.tempering.value,
             "tempering_why": self.tempering.why,

@@ -122,8 +122,11 @@ def _against_liars(found: dict[str, Any]) -> list[str]:
 
 
 def _common(consensus: Consensus) -> list[str]:
-    """What holds for all agents: tempering, who is left out, the guarantee."""
-    lines = [f"Dependence: {consensus.tempering_text}."]
+    """What holds for all: what arrived, tempering, who is left out, guarantee."""
+    lines = [
+        consensus.facts.arrived(consensus.sources),
+        f"Dependence: {consensus.tempering_text}.",
+    ]
     lines += [
         f"Left out: {found.source}, {found.reason}: {found.what}."
         for found in consensus.facts.left_out

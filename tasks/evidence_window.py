@@ -67,6 +67,8 @@ class EvidenceWindow:
         Every known one, sorted: it delivered evidence up to the night, or is expected.
     newest : mapping of str to int
         End of the newest night that a source delivered, nanoseconds UTC.
+    last_night : mapping of str to str
+        That night, ISO date.
     left_out : tuple of LeftOut
     authenticity : Authenticity
         Of what counts.
@@ -79,6 +81,7 @@ class EvidenceWindow:
     counted: CountedRows
     sources: tuple[str, ...]
     newest: Mapping[str, int]
+    last_night: Mapping[str, str]
     left_out: tuple[LeftOut, ...]
     authenticity: Authenticity
 
@@ -169,6 +172,7 @@ def evidence_window(
         counted=counted,
         sources=tuple(sorted({row.key.site for row in known} | set(expected))),
         newest=_newest(known),
+        last_night=_last_night(known),
         left_out=tuple(sorted([*left_out, *faulty])),
         authenticity=Authenticity.of_rows(rows),
     )
@@ -250,3 +254,12 @@ def _newest(rows: Sequence[ShardRow]) -> dict[str, int]:
     for row in rows:
         newest[row.key.site] = max(newest.get(row.key.site, 0), row.event_end)
     return newest
+
+
+def _last_night(rows: Sequence[ShardRow]) -> dict[str, str]:
+    """Newest night of each source."""
+    return {row.key.site: row.key.night for row in sorted(rows, key=_night)}
+
+
+def _night(row: ShardRow) -> str:
+    return row.key.night

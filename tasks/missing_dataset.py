@@ -23,11 +23,14 @@ __all__ = [
 Variable = tuple[tuple[str, ...], NDArray[Any], dict[str, Any]]
 
 ARRIVED_ONLY = "arrived agents only"
-# Statistics of rows for which no rule knows what the missing ones would have been.
+# Statistics of rows: no rule knows what the missing ones would have been.
 _PREFIXES = (
     "covariance", "shrunk_covariance", "correlation", "quantiles", "variance",
-    "excess_kurtosis",
+    "standard_deviation", "excess_kurtosis", "mean",
 )  # fmt: skip
+_SUFFIXES = ("_within", "_between")
+# Arrays over nights, tonight among them.
+_TONIGHT = ("nightly_mean", "nightly_lower", "nightly_upper")
 _ORDER: tuple[Level, ...] = ("all", "site", "team")
 
 
@@ -69,16 +72,31 @@ def missing_attributes(night: Night) -> dict[str, Any]:
 
 
 def label_arrived(found: xr.Dataset, night: Night) -> xr.Dataset:
-    """Say of each statistic of rows whether it is of the arrived agents only."""
+    """Say what is missing, and of each statistic of rows whose rows they are.
+
+    Parameters
+    ----------
+    found : xarray.Dataset
+        Of a published night; the attributes of its arrays are written to.
+    night : Night
+
+    Returns
+    -------
+    xarray.Dataset
+        With the attributes of `missing_attributes`.  ``population`` of an array is
+        "arrived agents only" where the window, or tonight if the array reaches to it,
+        lacks a night of some site, else "all agents".
+    """
     partial = bool(lacking_nights(night, np.array(["all"]))[0])
-    about = ARRIVED_ONLY if partial else "all agents"
-    for name in found.variables:
-        if str(name).startswith(_PREFIXES):
-            found[name].attrs["population"] = about
-    for name in ("mean", "nightly_mean", "nightly_lower", "nightly_upper"):
-        missing = partial or (name != "mean" and bool(night.view.missing_sites))
+    for name in map(str, found.variables):
+        if name.startswith(_TONIGHT):
+            missing = partial or bool(night.view.missing_sites)
+        elif name.startswith(_PREFIXES) or name.endswith(_SUFFIXES):
+            missing = partial
+        else:
+            continue
         found[name].attrs["population"] = ARRIVED_ONLY if missing else "all agents"
-    return found
+    return found.assign_attrs(missing_attributes(night))
 
 
 def tonight_variables(night: Night) -> dict[str, Variable]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from stats.changes import CHANGE_KINDS, TESTED
 from tasks.agent_changes import AgentChanges
-from tasks.missing_dataset import lacking_nights, missing_attributes
+from tasks.missing_dataset import label_arrived, lacking_nights
 from tasks.night import Night, Scores
 from tasks.scoring import AgentFamily
 from tasks.scoring_groups import GroupFamily
@@ -46,7 +46,7 @@ def score_dataset(night: Night, scores: Scores) -> xr.Dataset:
         variables |= _agents(scores.agents)
         lacks = _lacking(night, "agent", scores.agents.scores.teams)
         variables["agent_baseline_lacks"] = lacks
-    return xr.Dataset(variables, coords, missing_attributes(night))
+    return label_arrived(xr.Dataset(variables, coords), night)
 
 
 def _lacking(night: Night, dim: str, groups: NDArray[Any]) -> Variable:
@@ -137,7 +137,7 @@ def change_dataset(night: Night, family: AgentChanges) -> xr.Dataset:
         "feature": ("feature", np.array(night.schema.names)),
     }
     about = {"window_first": family.window[0], "fit_nights": family.plan.fit}
-    return xr.Dataset(variables, coords, about)
+    return label_arrived(xr.Dataset(variables, coords, about), night)
 
 
 def correlation_dataset(night: Night, family: AgentChanges) -> xr.Dataset:
@@ -165,4 +165,4 @@ def correlation_dataset(night: Night, family: AgentChanges) -> xr.Dataset:
             other = f"{level}_2"
             coords[other] = (other, np.array(found.labels))
             variables[f"{level}_between"] = ((level, other), found.r, about)
-    return xr.Dataset(variables, coords)
+    return label_arrived(xr.Dataset(variables, coords), night)

@@ -7,6 +7,7 @@ from typing import Any
 from tasks.report.briefing import limit
 from tasks.report.derived import DEGRADED_SHARE, Derived
 from tasks.report.figures import axis_over, row_plot, strip
+from tasks.report.missing import lacking
 from tasks.report.night_report import NightReport
 from tasks.report.phrases import decimals
 from tasks.report.rows import SiteArrival
@@ -53,13 +54,7 @@ def arrived(report: NightReport, derived: Derived) -> dict[str, Any]:
             for s in noted
             if s.expected_rows is not None and len(noted) <= MAX_SPELT
         ),
-        "lacking": join_words(
-            [
-                f"{s.site} {count(s.window_missing, 'night')}"
-                for s in noted
-                if s.window_missing and len(noted) <= MAX_SPELT
-            ]
-        ),
+        "lacking": lacking(report)["nights"],
         "degraded": percent(report.arrived_share) if derived.degraded else "",
         "degraded_limit": percent(DEGRADED_SHARE),
         "row_nouns": plural(report.row_noun),

@@ -19,7 +19,7 @@ from tasks.report.wording import (
     span,
 )
 
-__all__ = ["missing_data", "partial"]
+__all__ = ["lacking", "missing_data", "partial"]
 
 SPACE = "\N{NO-BREAK SPACE}"
 ASSUMED = "assumes that silent sites drift as in their history"
@@ -47,6 +47,29 @@ def partial(report: NightReport, derived: Derived) -> str:
     if derived.verdict_open:
         return text + f"The missing {rows} could change the verdict."
     return text + f"No allowed value of the missing {rows} changes it."
+
+
+def lacking(report: NightReport) -> dict[str, str]:
+    """Say below scores and statistics of rows which nights their window lacks.
+
+    Returns
+    -------
+    dict of str to str
+        ``nights`` by site; ``scores`` and ``rows`` as sentences.  All empty where the
+        window is whole.
+    """
+    sites = [s for s in report.sites if s.window_missing]
+    named = [f"{s.site} {count(s.window_missing, 'night')}" for s in sites[:MOST_SITES]]
+    if len(sites) > MOST_SITES:
+        named.append("other sites (report.json)")
+    nights = join_words(named)
+    if not nights:
+        return {"nights": "", "scores": "", "rows": ""}
+    return {
+        "nights": nights,
+        "scores": f"The baseline is partial; it lacks {nights}.",
+        "rows": f"For what arrived: the window lacks {nights}.",
+    }
 
 
 def missing_data(report: NightReport, derived: Derived) -> str:

@@ -28,6 +28,7 @@ from tasks.report import (
 )
 from tasks.report.derived import derive
 from tasks.report.headline import headline
+from tasks.report.missing import lacking
 from tasks.report.night_report import NightReport
 from tasks.report.palette import css_variables
 from tasks.report.wording import clock, day_with_year, plural
@@ -190,6 +191,7 @@ def _parts(report: NightReport) -> dict[str, Any]:
         "spread": records.spread(report),
         "checks": records.checks(report, derived),
         "method": records.method(report),
+        "lacks": lacking(report),
     }
 
 

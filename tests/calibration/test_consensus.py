@@ -8,11 +8,11 @@ import pytest
 from storage.authenticity import Authenticity
 from tasks.consensus import Consensus, ConsensusOptions
 from tasks.consensus_conclude import conclude
-from tasks.consensus_result import Facts
+from tasks.consensus_facts import Facts
 from tasks.evidence_pass import EvidenceColumns, Named, totals
 
 pytestmark = pytest.mark.slow
-FACTS = Facts("", "", (), 0, {}, (), Authenticity((), ()), 0)
+FACTS = Facts("", "", (), 0, {}, {}, (), Authenticity((), ()), 0)
 
 
 def drawn(

@@ -19,6 +19,8 @@ from storage.store import BehaviorStore
 from tasks import evidence_pass
 from tasks.cluster import ClusterConfig, cluster_session
 from tasks.consensus import ConsensusOptions, consensus_of_night
+from tasks.consensus_answer import agent_answer
+from tasks.consensus_words import agent_words, population_words
 from tasks.publish_consensus import (
     consensus_runs,
     open_consensus,
@@ -63,6 +65,28 @@ def test_what_was_published_is_read_back_with_its_names(
     odds = found.found.posterior.log_odds[:, 0]
     assert table["log_odds of compromised"] == odds.tolist()
     assert set(table["status"]) <= {"certified", "undetermined"}
+
+
+def test_a_posterior_says_whose_evidence_arrived(
+    store: BehaviorStore, tmp_path: Path
+) -> None:
+    whole = consensus_of_night(store, as_of=AS_OF)
+    said = "For what arrived: 7 of 7 sources delivered 2026-03-08."
+    assert whole.about()["arrived"] == said
+    rows = [
+        row for row in drawn(1, agents=4)[0]
+        if row.source != "s03" or row.night == NIGHTS[0]
+    ]  # fmt: skip
+    late = consensus_of_night(store_of(tmp_path, rows), expected=("s9",), as_of=AS_OF)
+    said = (
+        "For what arrived: 6 of 8 sources delivered 2026-03-08; s03 last delivered "
+        "2026-03-07, s9 never did. What they would say is not in it, and silence is "
+        "no evidence."
+    )
+    assert late.to_dataset().attrs["arrived"] == said
+    assert agent_answer(late, str(late.agents[0]))["arrived"] == said
+    assert said in agent_words(late, str(late.agents[0])).lines
+    assert said in population_words(late).lines
 
 
 def test_evidence_of_a_revoked_key_or_none_is_left_out(tmp_path: Path) -> None:

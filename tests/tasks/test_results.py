@@ -223,6 +223,10 @@ def test_statistics_of_rows_say_whose_they_are(computed):
     assert found.attrs["partial_baselines"] == ["north: 2"]
     for name in ("covariance", "correlation_lower", "quantiles", "variance", "mean"):
         assert found[name].attrs["population"] == "arrived agents only"
+    own = agent_dataset(lacking)
+    assert own["variance_upper"].attrs["population"] == "arrived agents only"
+    assert own.attrs["partial_baselines"] == ["north: 2"]
+    assert "population" not in found["nightly_n"].attrs
     scored = score_dataset(lacking, scores)
     lacks = dict(
         zip(scored["team"].values, scored["team_baseline_lacks"].values, strict=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
 from tasks.report.derived import derive
 from tasks.report.headline import headline
-from tasks.report.missing import missing_data
+from tasks.report.missing import lacking, missing_data
 from tasks.report.night_report import NightReport
+from tasks.report.render import render_html
 from tests.page import words
 from tests.special_nights import storm
 
@@ -87,3 +89,29 @@ def test_what_arrived_comes_first_when_the_night_is_degraded() -> None:
     enough = replace(estimated(), arrived_share=0.85)
     chips = [c.text for c in headline(enough).chips]
     assert words(chips[-1]) == "Data incomplete: 85 % arrived"
+
+
+def test_scores_and_statistics_of_rows_say_which_nights_their_window_lacks() -> None:
+    base = estimated()
+    lacks = dict(zip([s.site for s in base.sites], (2, 0, 1), strict=True))
+    sites = tuple(replace(s, window_missing=lacks[s.site]) for s in base.sites)
+    report = replace(base, sites=sites)
+    nights = " and ".join(
+        f"{site} {n} night{'s' if n > 1 else ''}" for site, n in lacks.items() if n
+    )
+    scores = f"The baseline is partial; it lacks {nights}."
+    rows = f"For what arrived: the window lacks {nights}."
+    about = {
+        anchor: [each for each in (scores, rows) if each in words(part)]
+        for anchor, part in re.findall(
+            r'<section id="(\w+)"(.*?)</section>', render_html(report), re.S
+        )
+    }
+    assert {a for a, said in about.items() if said == [scores]} == {"teams", "agents"}
+    assert {a for a, said in about.items() if said == [rows]} >= {
+        "together", "baselines",
+    }  # fmt: skip
+    many = tuple(replace(sites[0], site=f"s{k}", window_missing=1) for k in range(9))
+    said = lacking(replace(report, sites=many))["nights"]
+    assert words(said).endswith("s5 1 night and other sites (report.json)")
+    assert lacking(base) == {"nights": "", "scores": "", "rows": ""}
