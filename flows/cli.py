@@ -19,6 +19,7 @@ from flows.ledger_command import ledger
 from flows.options import Home, Json, Now, Signed
 from flows.reconcile_command import reconcile
 from flows.sync_command import sync
+from flows.verify_command import verify
 
 __all__ = ["app", "main"]
 
@@ -211,6 +212,7 @@ app.command()(investigate)
 app.add_typer(keys)
 app.command()(sign)
 app.command()(sync)
+app.command()(verify)
 
 
 @app.command()

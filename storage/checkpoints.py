@@ -11,12 +11,15 @@ from icechunk import IcechunkStore
 from zarr.abc.store import Store
 
 from storage.arrays import (
+    group_attributes,
     missing_groups,
     open_arrays,
     run,
     write_group,
     write_groups,
 )
+from storage.digests import CONTENT, bytes_digest
+from storage.errors import Corrupt
 from storage.layout import parents
 from storage.named import NamedArray
 from storage.records import check_name
@@ -109,8 +112,16 @@ async def _get(store: Store, keys: list[CheckpointKey]) -> dict[CheckpointKey, b
 
 
 async def _read(store: Store, path: str) -> bytes:
+    attributes = await group_attributes(store, path)
     opened = await open_arrays(store, path, ["state"])
-    return bytes((await opened["state"].read()).tobytes())
+    data = bytes((await opened["state"].read()).tobytes())
+    stated = attributes.get(CONTENT)
+    if stated is not None and bytes_digest(data) != stated:
+        raise Corrupt(
+            f"{path}: the summary has the hash {bytes_digest(data)[:12]}, was kept "
+            f"with {stated[:12]}. Run `consilience verify`; restore it from a copy."
+        )
+    return data
 
 
 async def _put(store: Store, checkpoints: Mapping[CheckpointKey, bytes]) -> None:
@@ -123,4 +134,5 @@ async def _put(store: Store, checkpoints: Mapping[CheckpointKey, bytes]) -> None
 
 async def _write(store: Store, path: str, data: bytes) -> None:
     state = NamedArray(np.frombuffer(data, dtype=np.uint8), ("byte",))
-    await write_group(store, path, {}, {"state": state})
+    fields = {CONTENT: bytes_digest(data)}
+    await write_group(store, path, fields, {"state": state})

@@ -3,48 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
 from storage.contents import check_statement
 from storage.errors import StorageError
 from storage.evidence_arrays import read_table_chunks
+from storage.findings import Finding
 from storage.layout import shard_path
 from storage.ledger import scan
 from storage.records import ShardData, ShardRow
 from storage.schema import canonical_order
 from storage.store import BehaviorStore
 
-__all__ = ["Finding", "verify"]
+__all__ = ["Finding", "Progress", "verify", "verify_ledger"]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is not as it should be.
-
-    Attributes
-    ----------
-    object : str
-        Path of what was looked at.
-    check : str
-        ``row``, ``arrays``, ``order``, ``ledger`` or ``tag``.
-    expected, found : str
-    """
-
-    object: str
-    check: str
-    expected: str
-    found: str
+Progress = Callable[[int, int], None]
+"""Called with how much is done and how much there is."""
 
 
 def verify(
-    store: BehaviorStore, rows: Iterable[ShardRow] | None = None, full: bool = False
+    store: BehaviorStore,
+    rows: Iterable[ShardRow] | None = None,
+    full: bool = False,
+    progress: Progress | None = None,
 ) -> tuple[Finding, ...]:
-    """Look for damage; nothing is repaired.
+    """Look for damage in shards; nothing is repaired.
 
     Parameters
     ----------
@@ -54,6 +42,8 @@ def verify(
         everything, and resolves the tags.
     full : bool
         Also compare the SHA-256 of every shard read.
+    progress : callable, optional
+        Told after every shard.
 
     Returns
     -------
@@ -62,17 +52,23 @@ def verify(
     """
     findings: list[Finding] = []
     if rows is None:
-        findings += _ledger(store) + _tags(store)
+        findings += [*verify_ledger(store), *_tags(store)]
         rows = store.rows()
-    for row in rows:
-        findings += _row(row)
-        read = _READERS.get(row.kind, _data)
-        try:
-            findings += read(store, row, full)
-        except StorageError as error:
-            expected = f"n = {row.n}, {row.chunk_count} chunks, {row.sha256[:12]}"
-            findings.append(Finding(row.path, "arrays", expected, str(error)))
+    asked = tuple(rows)
+    for done, row in enumerate(asked, 1):
+        findings += _row(row) + _read(store, row, full)
+        if progress is not None:
+            progress(done, len(asked))
     return tuple(findings)
+
+
+def _read(store: BehaviorStore, row: ShardRow, full: bool) -> list[Finding]:
+    read = _READERS.get(row.kind, _data)
+    try:
+        return read(store, row, full)
+    except StorageError as error:
+        expected = f"n = {row.n}, {row.chunk_count} chunks, {row.sha256[:12]}"
+        return [Finding(row.path, "arrays", expected, str(error))]
 
 
 def _data(store: BehaviorStore, row: ShardRow, full: bool) -> list[Finding]:
@@ -138,15 +134,15 @@ def _order(row: ShardRow, data: ShardData) -> list[Finding]:
     return out
 
 
-def _ledger(store: BehaviorStore) -> list[Finding]:
+def verify_ledger(store: BehaviorStore) -> tuple[Finding, ...]:
     """Compare rows found through the history with a listing of everything."""
     listed = {row.path: row for row in scan(store.reader)}
     known = {row.path: row for row in store.rows()}
-    return [
+    return tuple(
         Finding(path, "ledger", str(listed.get(path)), str(known.get(path)))
         for path in sorted({*listed, *known})
         if listed.get(path) != known.get(path)
-    ]
+    )
 
 
 def _tags(store: BehaviorStore) -> list[Finding]:

@@ -23,12 +23,15 @@ from storage.arrays import (
     write_group,
     write_groups,
 )
-from storage.errors import StorageError
+from storage.digests import CONTENT, arrays_digest
+from storage.errors import Corrupt, StorageError
 from storage.layout import parents
 from storage.named import NamedArray
 from storage.store import BehaviorStore
 
 __all__ = [
+    "KEPT_BY_STORE",
+    "TAGGED",
     "Labelled",
     "read_attributes",
     "read_results",
@@ -38,8 +41,12 @@ __all__ = [
 
 Labelled = tuple[tuple[str, ...], NDArray[Any], Mapping[str, Any]]
 """An array with the names of its axes before and its attributes after it."""
+TAGGED = "tag"
+"""Field of a commit's metadata: the tag that its snapshot was given."""
 _CHUNK_BYTES = 16 * 2**20
 _NAMES = "arrays"
+KEPT_BY_STORE = (_NAMES, CONTENT)
+"""Attributes of a group that say what is in it; not given by who wrote it."""
 
 
 def write_results(
@@ -93,7 +100,8 @@ def write_results(
     def write(session: IcechunkStore) -> None:
         run(_write(session, named, plain))
 
-    snapshot = store.commit(write, message, metadata)
+    said = {} if tag is None else {TAGGED: tag}
+    snapshot = store.commit(write, message, {**(metadata or {}), **said})
     if tag is not None:
         store.tag(tag, snapshot)
     return snapshot
@@ -153,6 +161,9 @@ async def _write(
     for path in paths:
         arrays = groups.get(path, {})
         fields = {**attributes.get(path, {}), _NAMES: sorted(arrays)}
+        if arrays:
+            values = {name: item.values for name, item in arrays.items()}
+            fields[CONTENT] = arrays_digest(values)
         await write_group(store, path, fields, arrays)
 
 
@@ -173,7 +184,8 @@ def read_results(
     NotFound
         When the group or an array is not in the snapshot.
     Corrupt
-        When an array is incomplete or does not decode.
+        When an array is incomplete or does not decode, or all are read and are not
+        what was written.
     """
     return run(_read(store.reader, group, names))
 
@@ -185,7 +197,14 @@ async def _read(
     wanted = tuple(attributes.get(_NAMES, ())) if names is None else names
     opened = await open_arrays(store, group, wanted)
     found = await asyncio.gather(*(opened[name].read() for name in wanted))
-    return dict(zip(wanted, found, strict=True))
+    arrays = dict(zip(wanted, found, strict=True))
+    stated = attributes.get(CONTENT)
+    if names is None and stated is not None and arrays_digest(arrays) != stated:
+        raise Corrupt(
+            f"{group}: content has the hash {arrays_digest(arrays)[:12]}, was written "
+            f"with {stated[:12]}. Run `consilience verify`; compute it again."
+        )
+    return arrays
 
 
 def read_attributes(store: BehaviorStore, group: str) -> dict[str, Any]:
@@ -197,7 +216,8 @@ def read_attributes(store: BehaviorStore, group: str) -> dict[str, Any]:
         When the group is not in the snapshot.
     """
     found = run(group_attributes(store.reader, group))
-    found.pop(_NAMES, None)
+    for name in KEPT_BY_STORE:
+        found.pop(name, None)
     return found
 
 

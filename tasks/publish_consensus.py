@@ -13,7 +13,12 @@ from numpy.typing import NDArray
 
 from stats.source_consensus import STATUSES
 from storage.errors import NotFound
-from storage.results import read_attributes, write_results, write_table
+from storage.results import (
+    KEPT_BY_STORE,
+    read_attributes,
+    write_results,
+    write_table,
+)
 from storage.store import BehaviorStore
 from tasks.consensus_result import Consensus
 from tasks.publish import dataset_arrays, dataset_attributes
@@ -130,7 +135,8 @@ def open_consensus(store: BehaviorStore, run: str) -> xr.Dataset:
     opened: xr.Dataset = xr.open_zarr(
         pinned.reader, group=f"{_ROOT}/{run}", consolidated=False
     )
-    opened.attrs.pop("arrays", None)
+    for kept in KEPT_BY_STORE:
+        opened.attrs.pop(kept, None)
     return opened
 
 

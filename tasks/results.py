@@ -7,7 +7,7 @@ from typing import Any
 import xarray as xr
 
 from storage.errors import NotFound
-from storage.results import read_attributes
+from storage.results import KEPT_BY_STORE, read_attributes
 from storage.store import BehaviorStore
 from tasks.publish import revisions
 
@@ -62,6 +62,7 @@ def open_results(
     for name in read_attributes(pinned, root)["datasets"]:
         group = f"{root}/{name}"
         opened = xr.open_zarr(pinned.reader, group=group, consolidated=False)
-        opened.attrs.pop("arrays", None)
+        for kept in KEPT_BY_STORE:
+            opened.attrs.pop(kept, None)
         out[name] = opened.assign_attrs(about)
     return out

@@ -14,6 +14,7 @@ from tasks.drift import level_drift
 from tasks.publish import Published, publish
 from tasks.results import open_results
 from tasks.score_dataset import change_dataset, correlation_dataset, score_dataset
+from tasks.verify import verify_store
 from tests.homes import LAST, MISSING_SITE, SITES, build_home, nights, shard
 from tests.nights import compute
 from tests.repository import ROOT, fenced_blocks
@@ -236,3 +237,12 @@ def test_statistics_of_rows_say_whose_they_are(computed):
     expected = [2 if name.startswith("north/") else 0 for name in sites]
     assert scored["agent_baseline_lacks"].values.tolist() == expected
     assert scored.attrs["missing_sites"] == [MISSING_SITE]
+
+
+def test_a_published_night_verifies_and_its_figures_rest_on_the_ledger(computed):
+    store = computed[0]
+    done = verify_store(store.url, full=True)
+    assert done.findings == []
+    rows = len(store.shards())
+    assert (done.counts["shards"], done.counts["nights"]) == (rows, 1)
+    assert done.counts["recomputed summaries"] == 2 * rows
