@@ -16,7 +16,7 @@ from storage.ingest import landing_files
 from tasks.affected import Affected
 from tasks.ingest import ingest_step
 from tasks.keys import Answer
-from tasks.reissue import affected_step, mark_step
+from tasks.reissue import affected_step, mark_step, posteriors_step
 from tasks.stale import choose
 
 __all__ = ["ReconcileOutcome", "answer", "reconcile", "summary"]
@@ -34,6 +34,9 @@ class ReconcileOutcome(BaseModel):
         Nights that were looked at.
     nights : tuple of AffectedNight
         Oldest first; none when everything stands.
+    posteriors : tuple of dict
+        Published consensus runs whose evidence changed since, as in
+        ``posteriors/out-of-date.json``.
     """
 
     dry_run: bool
@@ -41,6 +44,7 @@ class ReconcileOutcome(BaseModel):
     refused: int
     published: int
     nights: tuple[AffectedNight, ...]
+    posteriors: tuple[dict[str, Any], ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -56,7 +60,8 @@ def reconcile(parameters: ReconcileParameters) -> ReconcileOutcome:
     shards or whose window changed, and runs these, and only these, again: each becomes
     a new revision that says what changed and which figures moved.  Nights that are
     left, by a limit or because they could not be computed, are marked out of date.
-    Where everything stands nothing is computed and nothing is written.
+    Where everything stands nothing is computed and nothing is written.  Posteriors of
+    evidence that changed are listed as out of date or superseded.
     """
     applied, refused = _take_in(parameters)
     published, affected = affected_step(
@@ -74,12 +79,18 @@ def reconcile(parameters: ReconcileParameters) -> ReconcileOutcome:
             [f for f in affected if nights[f.night].outcome != "reissued"],
         )
         _publish(affected, nights)
+    posteriors = posteriors_step(
+        str(parameters.store),
+        parameters.home / "posteriors",
+        dry_run=parameters.dry_run,
+    )
     outcome = ReconcileOutcome(
         dry_run=parameters.dry_run,
         applied=applied,
         refused=refused,
         published=published,
         nights=tuple(nights.values()),
+        posteriors=tuple(one.as_dict() | {"what": str(one)} for one in posteriors),
     )
     get_run_logger().info("%s", summary(outcome))
     return outcome
@@ -104,6 +115,7 @@ def answer(outcome: ReconcileOutcome) -> Answer:
     if outcome.dry_run:
         lines.append("Dry run: nothing was changed.")
     lines += [f"{night.night}: {night.what}" for night in outcome.nights if night.what]
+    lines += [str(one["what"]) for one in outcome.posteriors]
     return Answer(
         found=outcome.model_dump(mode="json") | {"summary": summary(outcome)},
         lines=tuple(lines),

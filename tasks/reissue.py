@@ -12,8 +12,9 @@ from storage.store import BehaviorStore
 from tasks.affected import Affected, affected_nights
 from tasks.publish import published_nights
 from tasks.stale import mark_nights
+from tasks.stale_posteriors import StalePosterior, list_posteriors, stale_posteriors
 
-__all__ = ["affected_step", "mark_step"]
+__all__ = ["affected_step", "mark_step", "posteriors_step"]
 
 
 @task(name="affected", cache_policy=NO_CACHE)
@@ -34,3 +35,16 @@ def mark_step(
 ) -> tuple[str, ...]:
     """Make pages and list say which nights are out of date: exactly these."""
     return mark_nights(reports, BehaviorStore.open(store), affected)
+
+
+@task(name="posteriors", cache_policy=NO_CACHE)
+def posteriors_step(
+    store: str, folder: Path, *, dry_run: bool = False
+) -> tuple[StalePosterior, ...]:
+    """Find the posteriors that changed evidence affects; list them in the folder."""
+    found = stale_posteriors(BehaviorStore.open(store))
+    for one in found:
+        get_run_logger().info("%s", one)
+    if not dry_run:
+        list_posteriors(folder, found)
+    return found

@@ -11,11 +11,15 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli import app
+from storage.evidence import write_evidence
 from storage.results import read_results
 from storage.store import BehaviorStore
+from tasks.consensus import consensus_of_night
 from tasks.publish import latest, revisions
+from tasks.publish_consensus import publish_consensus
 from tasks.stale import marked_nights
 from tests.homes import CLOCK, LAST, MISSING_SITE, build_home, nights, write_shard
+from tests.tasks.consensus_data import AS_OF, Row, drawn, shards, store_of
 
 pytestmark = [pytest.mark.server, pytest.mark.usefixtures("prefect_server")]
 
@@ -118,6 +122,21 @@ def test_a_correction_issues_the_nights_again_whose_window_holds_it(
     assert reconcile(home)["nights"] == []
     assert BehaviorStore.open(str(home / "store")).snapshot == snapshot
     assert marked_nights(home / "reports") == {}
+
+
+def test_posteriors_of_changed_evidence_are_listed(tmp_path: Path) -> None:
+    store = store_of(tmp_path, drawn(4, agents=3, sources=4)[0])
+    kept = publish_consensus(store, consensus_of_night(store, as_of=AS_OF))
+    late = Row("s09", "a000", "peer validation", 1.5)
+    write_evidence(store, shards([late]))
+    (said,) = reconcile(tmp_path, "--dry-run")["posteriors"]
+    assert (said["run"], said["sources"]) == (kept.run, ["s09"])
+    assert not (tmp_path / "posteriors").exists()
+    found = ["reconcile", "--home", str(tmp_path), "--now", CLOCK]
+    printed = CliRunner().invoke(app, found, terminal_width=300).stdout
+    assert f"consensus {kept.run}: 1 shard of s09" in " ".join(printed.split())
+    listed = json.loads((tmp_path / "posteriors" / "out-of-date.json").read_text())
+    assert list(listed["runs"]) == [kept.run]
 
 
 @slow
