@@ -15,10 +15,13 @@ from stats.ledger import LedgerEntry
 from storage.schema import ShardKey, ShardRow, Version
 from storage.store import BehaviorStore
 from tasks.ledgers import dataset_rows, ledger_of
+from tasks.resolver import StatisticalCAPResolver, StatisticalUpdate
 
 __all__ = [
     "NightView",
     "SiteView",
+    "StatisticalCAPResolver",
+    "StatisticalUpdate",
     "dataset_rows",
     "ledger_of",
     "night_end",
