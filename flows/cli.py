@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from flows.consensus_command import consensus
+from flows.export_command import export
 from flows.investigate_command import investigate
 from flows.keys_command import keys, sign
 from flows.ledger_command import ledger
@@ -213,6 +214,7 @@ app.add_typer(keys)
 app.command()(sign)
 app.command()(sync)
 app.command()(verify)
+app.command()(export)
 
 
 @app.command()

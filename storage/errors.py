@@ -6,8 +6,10 @@ from typing import ClassVar
 
 __all__ = [
     "REASONS",
+    "Archived",
     "Conflict",
     "Corrupt",
+    "ExportRefused",
     "KeyRefused",
     "Locked",
     "NotFound",
@@ -72,6 +74,12 @@ class NotFound(StorageError):
     kind: ClassVar[str] = "not_found"
 
 
+class Archived(NotFound):
+    """Values of a shard were dropped, as retention allows; its summary is kept."""
+
+    kind: ClassVar[str] = "archived"
+
+
 class Locked(StorageError):
     """Another process holds the committer lock for too long."""
 
@@ -100,6 +108,12 @@ class Unreachable(StorageError):
     """Another store does not answer; what was committed so far stays."""
 
     kind: ClassVar[str] = "unreachable"
+
+
+class ExportRefused(StorageError):
+    """An export cannot be written there, or is not complete."""
+
+    kind: ClassVar[str] = "export_refused"
 
 
 class Unauthorized(StorageError):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from storage.contents import check_statement
-from storage.errors import StorageError
+from storage.errors import Archived, StorageError
 from storage.evidence_arrays import read_table_chunks
 from storage.findings import Finding
 from storage.layout import shard_path
@@ -66,6 +66,8 @@ def _read(store: BehaviorStore, row: ShardRow, full: bool) -> list[Finding]:
     read = _READERS.get(row.kind, _data)
     try:
         return read(store, row, full)
+    except Archived:
+        return []
     except StorageError as error:
         expected = f"n = {row.n}, {row.chunk_count} chunks, {row.sha256[:12]}"
         return [Finding(row.path, "arrays", expected, str(error))]

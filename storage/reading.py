@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 from zarr.abc.store import Store
 
 from storage.arrays import Stored, group_attributes, open_arrays, run
-from storage.errors import Corrupt, NotFound, StoreFormat
+from storage.dropped import Dropped, read_mark
+from storage.errors import Archived, Corrupt, NotFound, StoreFormat
 from storage.layout import ARRAYS, CHUNK_N
 from storage.records import ShardData, ShardRow
 from storage.schema import Schema, content_hash
@@ -22,6 +24,16 @@ def _damaged(row: ShardRow, what: str, found: object, expected: object) -> Corru
     return Corrupt(
         f"shard {row.key} version {row.version}: {what} is {found}, "
         f"expected {expected}. Run `consilience verify` and have the shard sent again."
+    )
+
+
+def _archived(row: ShardRow, mark: Dropped) -> Archived:
+    when = dt.datetime.fromtimestamp(mark.at / 1e9, dt.UTC).date()
+    return Archived(
+        f"shard {row.key} version {row.version}: {', '.join(mark.arrays)} were dropped "
+        f"on {when}, as retention allows ({mark.tier}). Its ledger row and summary are "
+        "kept, and so are published results; restore the store from a copy for more, "
+        "or keep values for longer."
     )
 
 
@@ -40,6 +52,9 @@ async def _open(store: Store, row: ShardRow) -> dict[str, Stored]:
         opened = await open_arrays(store, row.path, ARRAYS)
     except NotFound:
         await group_attributes(store, row.path)
+        mark = await read_mark(store, row)
+        if mark is not None:
+            raise _archived(row, mark) from None
         raise _damaged(row, "an array", "missing", "six arrays") from None
     found = chunk_count(opened)
     if found != row.chunk_count:

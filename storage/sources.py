@@ -21,6 +21,7 @@ from storage.records import Version
 
 __all__ = [
     "HEADER_FIELDS",
+    "METADATA_KEY",
     "SUFFIXES",
     "Header",
     "is_statement",
@@ -32,7 +33,8 @@ __all__ = [
 
 SUFFIXES = (".parquet", ".csv", ".feather", ".arrow")
 """Endings of landing files."""
-_METADATA_KEY = b"consilience.shard"
+METADATA_KEY = b"consilience.shard"
+"""Where Parquet metadata hold the header."""
 _TEXT_FIELDS = (
     "dataset", "site", "night", "part", "sha256", "signature", "signer",
 )  # fmt: skip
@@ -182,8 +184,8 @@ def read_header(
     """
     fields: dict[str, Any] = {}
     metadata = (table.schema.metadata or {}) if table is not None else {}
-    if _METADATA_KEY in metadata:
-        fields |= _json(metadata[_METADATA_KEY], str(path))
+    if METADATA_KEY in metadata:
+        fields |= _json(metadata[METADATA_KEY], str(path))
     sidecar = sidecar_of(path)
     if is_statement(path) and path.is_file():
         said = _json(path.read_bytes(), str(path))
