@@ -23,6 +23,7 @@ __all__ = [
     "NightProgress",
     "publish_consensus_answer",
     "publish_investigation",
+    "publish_label_answer",
     "publish_report",
     "publish_verdicts",
 ]
@@ -151,13 +152,39 @@ def publish_consensus_answer(
     rows: Sequence[Sequence[str]],
 ) -> None:
     """Leave what was found in words, and its table."""
+    _publish_answer(
+        "consensus", f"What sources say together about {about}.", lines,
+        f"Evidence about {about}, the weightiest first.", columns, rows,
+    )  # fmt: skip
+
+
+def publish_label_answer(
+    *,
+    about: str,
+    lines: Sequence[str],
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+) -> None:
+    """Leave what annotators say together, and the table of them."""
+    _publish_answer(
+        "labels", f"What annotators say together in {about}.", lines,
+        f"Annotators of {about}, remarkable ones first.", columns, rows,
+    )  # fmt: skip
+
+
+def _publish_answer(
+    key: str,
+    said: str,
+    lines: Sequence[str],
+    shown: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+) -> None:
     create_markdown_artifact(
-        key="consensus-answer",
-        markdown="\n\n".join(lines),
-        description=f"What sources say together about {about}.",
+        key=f"{key}-answer", markdown="\n\n".join(lines), description=said
     )
     create_table_artifact(
-        key="consensus-table",
+        key=f"{key}-table",
         table=[dict(zip(columns, row, strict=True)) for row in rows[:_ROWS]],
-        description=f"Evidence about {about}, the weightiest first.",
+        description=shown,
     )

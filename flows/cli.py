@@ -16,6 +16,7 @@ from flows.consensus_command import consensus
 from flows.export_command import export
 from flows.investigate_command import investigate
 from flows.keys_command import keys, sign
+from flows.labels_command import labels
 from flows.ledger_command import ledger
 from flows.options import Home, Json, Now, Signed
 from flows.reconcile_command import reconcile
@@ -210,6 +211,7 @@ app.command()(reconcile)
 app.command()(ledger)
 app.command()(consensus)
 app.command()(investigate)
+app.command()(labels)
 app.add_typer(keys)
 app.command()(sign)
 app.command()(sync)

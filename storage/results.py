@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet
 from icechunk import IcechunkStore
 from numpy.typing import NDArray
@@ -227,6 +228,7 @@ def write_table(path: Path, columns: Mapping[str, Any]) -> None:
     Parameters
     ----------
     path : Path
+        One that ends in ``.csv`` gets that instead.
     columns : mapping
         Name to array or list; None becomes null, NaN stays NaN.
 
@@ -245,5 +247,8 @@ def write_table(path: Path, columns: Mapping[str, Any]) -> None:
         ) from error
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.partial")
-    pa.parquet.write_table(table, draft, compression="zstd")
+    if path.suffix == ".csv":
+        pa.csv.write_csv(table, draft)
+    else:
+        pa.parquet.write_table(table, draft, compression="zstd")
     draft.replace(path)

@@ -22,6 +22,7 @@ from stats.label_posterior import LabelPosterior
 from stats.label_rows import checked_answers, label_rows
 from stats.reliability import aggregate_parts
 from stats.summary import InvalidInput
+from tasks.label_progress import CountedParts
 
 __all__ = ["PartsOnCluster", "label_consensus"]
 
@@ -46,6 +47,7 @@ def label_consensus(
     iterations: int = 30,
     tasks_per_part: int = 65_536,
     client: Client | None = None,
+    asked: Callable[[], None] | None = None,
 ) -> LabelPosterior:
     """Aggregate labels, the work on tasks spread over partitions of them.
 
@@ -59,6 +61,8 @@ def label_consensus(
         At least 1; bounds what a worker holds beside its partitions.
     client : distributed.Client, optional
         Where to run; None runs in this process, one partition after the other.
+    asked : callable, optional
+        Called after every pass over all partitions, to show progress.
 
     Returns
     -------
@@ -99,6 +103,8 @@ def label_consensus(
         parts = PartsHere([build(block) for block in blocks])
     else:
         parts = PartsOnCluster.place(client, blocks, build)
+    if asked is not None:
+        parts = CountedParts(parts, asked)
     return aggregate_parts(
         parts,
         sources,
