@@ -92,7 +92,7 @@ def tree_reduce_many(
     on_result: Callable[[K, S], None] | None = None,
     progress: ProgressCallback | None = None,
 ) -> dict[K, S]:
-    """Run one tree reduction per key, all in one Dask graph.
+    """Run one tree reduction per key; on a cluster all of them in one Dask graph.
 
     Parameters
     ----------
@@ -118,7 +118,6 @@ def tree_reduce_many(
     _check(blocks, split_every)
     if not blocks:
         return {}
-    graph, roots = _graph(blocks, summarize, split_every)
     found: dict[K, S] = {}
 
     def collect(key: K, summary: S) -> None:
@@ -129,9 +128,12 @@ def tree_reduce_many(
             progress(len(found), len(blocks))
 
     if client is None:
-        for key, root in roots.items():
-            collect(key, cast("S", get_sync(graph, root)))
+        for key, parts in blocks.items():
+            # Each call orders the whole graph it is given.
+            graph, roots = _graph({key: parts}, summarize, split_every)
+            collect(key, cast("S", get_sync(graph, roots[key])))
     else:
+        graph, roots = _graph(blocks, summarize, split_every)
         _run(client, graph, roots, collect)
     return {key: found[key] for key in blocks}
 

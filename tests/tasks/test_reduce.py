@@ -8,6 +8,7 @@ import threading
 import numpy as np
 import pytest
 
+import tasks.reduce
 from stats.moments import GroupMoments
 from stats.summary import InvalidInput
 from tasks.cluster import ClusterConfig, cluster_session
@@ -93,6 +94,21 @@ def test_merges_stay_below_the_number_of_leaves(monkeypatch):
     monkeypatch.setattr(GroupMoments, "_merge_many", classmethod(counted))
     tree_reduce(blocks(5), summarize, split_every=16)
     assert merges == ROWS // 5 - 1
+
+
+def test_every_key_alone_orders_its_own_graph_only(monkeypatch):
+    """One graph for all keys was ordered once per key: work grew with its square."""
+    sizes: list[int] = []
+    alone = tasks.reduce.get_sync
+
+    def watched(graph, root, **options):
+        sizes.append(len(graph))
+        return alone(graph, root, **options)
+
+    monkeypatch.setattr(tasks.reduce, "get_sync", watched)
+    found = tree_reduce_many({k: blocks(100) for k in range(12)}, summarize)
+    assert sizes == [ROWS // 100 + 1] * 12
+    assert len({summary.digest() for summary in found.values()}) == 1
 
 
 def test_a_block_that_fails_raises_its_own_error(client):
