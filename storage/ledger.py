@@ -13,6 +13,7 @@ from zarr.abc.store import Store
 from storage.arrays import group_attributes, run
 from storage.errors import Corrupt, NotFound
 from storage.layout import shard_path
+from storage.ledger_memory import recall, remember
 from storage.records import ShardRow
 
 __all__ = ["SHARDS_ADDED", "rows_at", "scan", "select"]
@@ -115,8 +116,8 @@ def scan(store: Store) -> tuple[ShardRow, ...]:
 def rows_at(repository: Repository, session: Session, url: str) -> tuple[ShardRow, ...]:
     """Ledger rows of the session's snapshot, sorted by key, version and hash.
 
-    Rows already known to this process are reused: only the groups that commits since
-    then added are read.
+    Rows already known to this process, or left by an earlier one, are reused: only the
+    groups that commits since then added are read.
 
     Raises
     ------
@@ -131,8 +132,10 @@ def rows_at(repository: Repository, session: Session, url: str) -> tuple[ShardRo
     """
     snapshot = str(session.snapshot_id)
     with _LOCK:
-        known = _KNOWN.get(url)
+        known = _KNOWN.get(url) or recall(url)
+        new = url not in _KNOWN
         if known is not None and known[0] == snapshot:
+            _KNOWN[url] = known
             return known[1]
         way = _way(repository, snapshot, known)
         rows = None if way is None else _added(repository, session, snapshot, way)
@@ -144,6 +147,8 @@ def rows_at(repository: Repository, session: Session, url: str) -> tuple[ShardRo
                     f"commits added {way.expected}. Restore the store from a copy."
                 )
         _KNOWN[url] = (snapshot, rows)
+        if new:
+            remember(url, snapshot, rows)
         return rows
 
 
