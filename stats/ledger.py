@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -28,6 +29,7 @@ COUNTED = ("data", "table")
 """Kinds that can count."""
 _KEY = ("dataset", "site", "night", "part")
 _VERSION = ("epoch", "seq")
+_row = attrgetter(*COLUMNS)
 
 
 class Outcome(StrEnum):
@@ -89,7 +91,7 @@ class ShardLedger:
     @classmethod
     def from_entries(cls, entries: Iterable[LedgerEntry] = ()) -> Self:
         """Collect entries, in any order, any of them more than once."""
-        rows = [astuple(entry) for entry in entries]
+        rows = [_row(entry) for entry in entries]
         lists = dict(zip(COLUMNS, zip(*rows, strict=True), strict=True)) if rows else {}
         return cls(
             sort_unique({name: _column(name, lists.get(name, ())) for name in COLUMNS})
