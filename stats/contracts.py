@@ -10,6 +10,7 @@ from stats.announced import clock_of, gaps_of, missing_dependencies
 from stats.clock import VectorClock
 from stats.ledger import ShardLedger
 from stats.progress import SiteProgress, minimum_watermark, progress, watermark
+from stats.proven import proven_until
 from stats.staleness import (
     ConsistencyModel,
     NotYet,
@@ -82,9 +83,9 @@ def view_of(
     asked = night or _newest(ledger)
     names = tuple(roster)
     sites = progress(ledger, asked, names)
-    if model is ConsistencyModel.STRONG:
-        complete = minimum_watermark(sites)
-        if night is None and complete is not None:
+    if model is ConsistencyModel.STRONG and night is None:
+        complete = _newest_proven(ledger, sites)
+        if complete is not None:
             asked, sites = complete, progress(ledger, complete, names)
     view = _view(ledger, asked, model, policy, now, sites, snapshot)
     view = replace(view, state=partition_state(sites, policy, now, before))
@@ -155,14 +156,19 @@ def _view(
     )
 
 
-def _strong(view: View, _: ShardLedger, __: VectorClock | None) -> None:
-    if view.watermark is None or view.watermark < view.night:
-        missing = tuple(
-            site.site
-            for site in view.sites
-            if not site.closed and (site.watermark or "") < view.night
-        )
-        raise Unavailable(view.night, view.watermark, missing)
+def _newest_proven(ledger: ShardLedger, sites: Sequence[SiteProgress]) -> str | None:
+    """Last night up to which every site of the roster is complete by its own word."""
+    marks = proven_until(ledger, [site for site in sites if not site.closed])
+    known = [mark for mark in marks.values() if mark is not None]
+    return min(known) if known and len(known) == len(marks) else None
+
+
+def _strong(view: View, ledger: ShardLedger, _: VectorClock | None) -> None:
+    marks = proven_until(ledger, [site for site in view.sites if not site.closed])
+    missing = tuple(site for site, mark in marks.items() if (mark or "") < view.night)
+    if missing or not marks:
+        newest = _newest_proven(ledger, view.sites)
+        raise Unavailable(view.night, newest, missing)
 
 
 def _causal(view: View, ledger: ShardLedger, seen: VectorClock | None) -> None:

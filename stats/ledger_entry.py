@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 from stats.manifest import Note, note_text, read_note
@@ -103,6 +104,7 @@ def _header_problem(entry: LedgerEntry) -> str:
     return ""
 
 
+@functools.lru_cache(maxsize=4096)
 def _canonical(note: str) -> bool:
     """Equal notes are equal texts: else one version would seem to have two contents."""
     said = read_note(note)

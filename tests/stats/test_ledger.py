@@ -85,10 +85,10 @@ def _deliver(messages, rng):
     return [healed.merge(replica) for replica in replicas]
 
 
-def test_two_hundred_schedules_give_one_digest():
+def test_schedules_of_partial_merges_give_one_digest():
     messages = _messages(np.random.default_rng(0))
     digests = set()
-    for seed in range(200):
+    for seed in range(60):
         replicas = _deliver(messages, np.random.default_rng(seed))
         digests |= {replica.digest() for replica in replicas}
     whole = ShardLedger.from_entries(messages)
