@@ -78,6 +78,8 @@ def _consensus(parameters: ConsensusParameters) -> ConsensusOutcome:
         prior=parameters.prior,
         tempering=parameters.tempering,
         one_voice=parameters.one_voice,
+        weights=parameters.weights,
+        informative=parameters.informative,
     )
     with _client(parameters) as client:
         found = consensus_of_night(

@@ -51,6 +51,14 @@ def consensus(
         bool,
         typer.Option(help="Count sources that repeat one another once."),
     ] = True,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="learnt: in mode exact, as far as others bear it out."),
+    ] = None,
+    informative: Annotated[
+        int | None,
+        typer.Option(help="Honest sources known to tell the hypotheses apart."),
+    ] = None,
     cluster: Annotated[
         str | None,
         typer.Option(
@@ -85,7 +93,8 @@ def consensus(
             "home": home, "agent": agent, "night": night, "nights": nights,
             "mode": mode, "liars": liars, "prior": prior, "tempering": tempering,
             "expected": tuple(expect or ()), "signed_only": signed_only,
-            "one_voice": one_voice, "cluster": cluster, "worker_faults": worker_faults,
+            "one_voice": one_voice, "weights": weights, "informative": informative,
+            "cluster": cluster, "worker_faults": worker_faults,
             "top": top, "output": output, "now": now,
         }  # fmt: skip
         parameters = ConsensusParameters.model_validate(given)

@@ -248,6 +248,17 @@ class ConsensusParameters(Parameters):
         default=True,
         description="Sources that repeat one another have one voice together.",
     )
+    weights: Literal["learnt"] | None = Field(
+        default=None,
+        description="In mode exact: sources count as far as the others bear them out; "
+        "empty: as much as they say.",
+    )
+    informative: int | None = Field(
+        default=None,
+        ge=0,
+        description="In mode robust: honest sources that audits have shown to tell the "
+        "hypotheses apart; enough of them allow the status supported.",
+    )
     cluster: str | None = Field(
         default=None,
         description="local, threads, a YAML file, or the address of a scheduler; "

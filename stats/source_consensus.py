@@ -6,6 +6,7 @@ Rules that do not merge stand here, at the root, over exact sums of each source 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,6 +28,7 @@ from stats.evidence import (
 )
 from stats.evidence_sums import EvidenceSums
 from stats.honest_range import honest_range
+from stats.source_posterior import shared_posterior, weighted_posterior
 from stats.source_voices import Voices, voices_of
 from stats.summary import InvalidInput
 
@@ -116,6 +118,8 @@ def consensus_of_sources(
     log_prior: ArrayLike,
     tempering: float = 1.0,
     own: ArrayLike = 1.0,
+    weight: ArrayLike | None = None,
+    informative: int | None = None,
     error: float = ERROR,
     said: Voices | None = None,
 ) -> SourceConsensus:
@@ -139,6 +143,11 @@ def consensus_of_sources(
     own : array_like, scalar or shape (sources,)
         In (0, 1]: the same for the rows of each source by itself, where some may lie;
         a share that rested on all sources could be moved by one.
+    weight : array_like, shape (sources,), optional
+        In [0, 1]: how much of what each says is believed, where all are; only without
+        liars to withstand, and for one hypothesis.  A voice has that of its source.
+    informative : int, optional
+        As `stats.byzantine.decide` takes it.
     error : float
         Largest probability of a wrong certified decision.
     said : Voices, optional
@@ -156,10 +165,10 @@ def consensus_of_sources(
     still outweighs is undetermined.
     """
     who = np.asarray(agent, np.int64)
-    if f < 0 or who.shape != (sums.n_groups,):
+    if f < 0 or who.shape != (sums.n_groups,) or (weight is not None and f > 0):
         raise InvalidInput(
             f"consensus_of_sources: f = {f}, agents {who.shape} for {sums.n_groups} "
-            "groups. Give f >= 0 and one agent per group."
+            "groups. Give f >= 0, one agent per group, and weights only where f = 0."
         )
     whole = (sums.n == sums.n[:, :1]).all(axis=1)
     who = np.where(whole, who, -1)
@@ -168,18 +177,22 @@ def consensus_of_sources(
     if said is None or not whole.all():
         said = voices_of(sums, who, by, len(belongs))
     voices = said.together(factor if f else np.ones(len(belongs)), belongs)
-    exact = _exact(sums, who, by, n_agents, belongs, voices, log_prior, tempering)
+    exact = _exact(
+        sums, who, by, n_agents, belongs, voices, log_prior, tempering,
+        None if weight is None else np.asarray(weight, np.float64),
+    )  # fmt: skip
     if f == 0:
         return exact
     counted = sums.rollup(who, n_agents)
     prior = checked_log_prior(log_prior, n_agents, sums.n_hypotheses)
     if prior.ndim == 1:
         prior = np.stack([prior, np.zeros_like(prior)], axis=1)
+    options = {"error": error, "informative": informative}
     step = max(1, _CELLS // (voices.n_voices * prior.shape[1]))
     parts = [
-        _withstood(voices, prior, at, min(at + step, n_agents), f, error)
+        _withstood(voices, prior, slice(at, min(at + step, n_agents)), f, options)
         for at in range(0, n_agents, step)
-    ] or [_withstood(voices, prior, 0, 0, f, error)]
+    ] or [_withstood(voices, prior, slice(0, 0), f, options)]
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     posterior = posterior_of_scores(counted, joined.pop("score"), joined.pop("error"))
     rows = sums.effective_n().sum(axis=1) * factor[by]
@@ -195,14 +208,20 @@ def consensus_of_sources(
 
 def _exact(
     sums: EvidenceSums, who: Ints, source: Ints, n_agents: int, belongs: Ints,
-    voices: Voices, log_prior: ArrayLike, tempering: float,
+    voices: Voices, log_prior: ArrayLike, tempering: float, weight: Floats | None,
 ) -> SourceConsensus:  # fmt: skip
     """Believe everybody: exact sums over all sources, a group of copies counts once."""
     members = np.bincount(belongs)[belongs][source]
-    if (members == 1).all():
+    if weight is not None:
+        rows = sums.effective_n().sum(axis=1) * weight[belongs[source]] / members
+        alike = np.bincount(who[who >= 0], rows[who >= 0], minlength=n_agents)
+        counted = sums.rollup(who, n_agents)
+        found = weighted_posterior(counted, voices, weight, log_prior, tempering)
+        found = replace(found, effective_n=tempering * alike.astype(np.float64))
+    elif (members == 1).all():
         found = log_posterior(sums.rollup(who, n_agents), log_prior, tempering)
     else:
-        found = _shared(sums, who, members, n_agents, log_prior, tempering)
+        found = shared_posterior(sums, who, members, n_agents, log_prior, tempering)
     best = found.log_odds.argmax(axis=1)
     top = np.take_along_axis(found.log_odds, best[:, None], axis=1)
     clear = ((found.log_odds == top).sum(axis=1) == 1) & (found.n > 0)
@@ -225,44 +244,12 @@ def _exact(
     )
 
 
-def _shared(
-    sums: EvidenceSums, who: Ints, members: Ints, n_agents: int,
-    log_prior: ArrayLike, tempering: float,
-) -> Posterior:  # fmt: skip
-    """Posterior where m sources share a voice: their sums count 1 / m, rounded once."""
-    h = sums.n_hypotheses
-    prior = checked_log_prior(log_prior, n_agents, h)
-    total = np.zeros((n_agents, h))
-    size, rows = np.zeros_like(total), np.zeros(n_agents)
-    for m in np.unique(members):
-        part = sums.rollup(np.where(members == m, who, -1), n_agents)
-        said = (part.log_ratio() if h == 1 else part.against(0)) / m
-        total, size = total + said, size + np.abs(said)
-        rows += part.effective_n().sum(axis=1) / m
-    score = tempering * total
-    if h == 1:
-        score = np.concatenate(
-            [score + prior[:, None], np.zeros((n_agents, 1))], axis=1
-        )
-        size = size + np.abs(prior[:, None])
-    else:
-        score = score + prior
-        size = size + np.where(np.isfinite(prior), np.abs(prior), 0.0)
-    rounds = (3 + len(np.unique(members))) * np.finfo(float).eps
-    bound = rounds * (size.max(axis=1, keepdims=True) + 1.0)
-    found = posterior_of_scores(
-        sums.rollup(who, n_agents), score, np.broadcast_to(bound, score.shape)
-    )
-    return replace(found, effective_n=rows * tempering)
-
-
 def _withstood(
-    voices: Voices, prior: Floats, first: int, last: int, f: int, error: float
+    voices: Voices, prior: Floats, part: slice, f: int, options: dict[str, Any]
 ) -> dict[str, NDArray[np.generic]]:
-    """What f liars cannot change, for agents [first, last)."""
-    x = voices.table(first, last)
-    prior = prior[first:last]
-    found = decide(x, f, error=error)
+    """What f liars cannot change, for a part of the agents."""
+    x, prior = voices.table(part.start, part.stop), prior[part]
+    found = decide(x, f, **options)
     lost = found.status == _LOST
     left = evidence_against_rivals(x, np.maximum(found.leading, 0), f)
     proven = np.where(np.isposinf(left) | lost[:, None], 0.0, np.maximum(left, 0.0))

@@ -147,7 +147,9 @@ def _distinct(key: Ints) -> tuple[Ints, Ints]:
     return key[new], np.cumsum(new, dtype=np.int64) - 1
 
 
-def sample_table(voices: Voices, n_agents: int, most_cells: int) -> Floats:
+def sample_table(
+    voices: Voices, n_agents: int, most_cells: int, *, whole: bool = False
+) -> Floats:
     """Mean ratio of a row, by agent and voice, of agents that two voices spoke of.
 
     Parameters
@@ -157,6 +159,8 @@ def sample_table(voices: Voices, n_agents: int, most_cells: int) -> Floats:
     n_agents : int
     most_cells : int
         Agents are taken at equal steps so that the table has no more cells.
+    whole : bool
+        Ratios of all rows together, not of one on average.
 
     Returns
     -------
@@ -171,6 +175,6 @@ def sample_table(voices: Voices, n_agents: int, most_cells: int) -> Floats:
     place[chosen] = np.arange(len(chosen))
     kept = place[voices.agent] >= 0
     out = np.full((len(chosen), voices.n_voices), np.nan)
-    mean = voices.beliefs[kept, 0] / voices.rows[kept]
-    out[place[voices.agent[kept]], voices.voice[kept]] = np.clip(mean, -1e30, 1e30)
+    said = voices.beliefs[kept, 0] / (1 if whole else voices.rows[kept])
+    out[place[voices.agent[kept]], voices.voice[kept]] = np.clip(said, -1e30, 1e30)
     return out

@@ -59,7 +59,8 @@ def agent_answer(consensus: Consensus, agent: str) -> dict[str, Any]:
         ``lower``, ``upper`` log-odds of honest
         sources; ``mode``, ``f``; ``byzantine_sources``, proven to be faulty, and
         ``left_out`` with reasons; ``by_source`` and ``by_type``, parts of the log-odds
-        before the prior; ``largest_share`` and ``largest_source``; ``sensitivity``:
+        before the prior, tempering and weights; ``largest_share`` and
+        ``largest_source``; ``sensitivity``:
         probability with the prior odds times 1/10 and 10, and the prior probability at
         which it would be one half; ``would_settle``; ``spoke``, ``silent``, ``known``
         and ``coverage`` of sources; ``age_seconds``; ``arrived``, whose evidence for
@@ -181,9 +182,17 @@ def _by_source(consensus: Consensus, at: int) -> dict[str, Any]:
             "n": int(said.rows[part][k]),
             "log_ratio": float(own[k]),
             "suspicion": _plain(consensus.suspicion[said.voice[part][k]]),
+            **_weight(consensus, int(said.voice[part][k])),
         }
         for k in order
     }
+
+
+def _weight(consensus: Consensus, source: int) -> dict[str, float]:
+    """How much of what a source says is believed; nothing where all of it is."""
+    if consensus.weights is None:
+        return {}
+    return {"weight": float(consensus.weights.weight[source])}
 
 
 def _by_type(consensus: Consensus, at: int) -> dict[str, float]:

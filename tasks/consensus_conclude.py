@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import math
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stats.byzantine import ERROR
 from stats.evidence_totals import EvidenceTotals
+from stats.evidence_weights import SourceWeights
 from stats.source_collusion import colluding_sources
 from stats.source_consensus import SourceConsensus, consensus_of_sources
 from stats.source_voices import Voices, sample_table, voices_of
-from stats.summary import InvalidInput, NotEnoughData
+from stats.summary import NotEnoughData
 from stats.suspicion import suspicion
 from stats.tempering_choice import (
     TemperingChoice,
@@ -23,8 +20,10 @@ from stats.tempering_choice import (
     fixed_tempering,
     own_tempering,
 )
+from stats.voice_weights import voice_weights
 from storage.authenticity import Authenticity
 from tasks.consensus_facts import Facts, Guarantee
+from tasks.consensus_options import ConsensusOptions
 from tasks.consensus_result import Consensus
 from tasks.evidence_pass import N_TYPES, Named
 from tasks.replicate import Replicated
@@ -35,79 +34,6 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 # Cells of the table of agents and sources in which copies are looked for.
 _TABLE = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class ConsensusOptions:
-    """How evidence is weighed.
-
-    Attributes
-    ----------
-    mode : {"robust", "exact"}
-        Exact believes every source.
-    liars : int, optional
-        Lying sources to withstand in mode robust; the most that the known ones allow,
-        (n - 1) // 3, if absent.
-    prior : float
-        Probability in (0, 1) of the hypothesis that ratios speak of.
-    shares : tuple of float
-        Prior shares where there are several hypotheses, in their order; equal if empty.
-    tempering : float, optional
-        Share of the evidence that is independent; estimated from it if absent.
-    one_voice : bool
-        Sources that repeat one another have one voice together.
-    false_discovery : float
-        Over pairs of sources, for that.
-    error : float
-        Largest probability of a wrong certified decision.
-
-    Raises
-    ------
-    InvalidInput
-        For a mode, a number of liars or a probability that cannot be.
-    """
-
-    mode: Literal["robust", "exact"] = "robust"
-    liars: int | None = None
-    prior: float = 0.01
-    shares: tuple[float, ...] = ()
-    tempering: float | None = None
-    one_voice: bool = True
-    false_discovery: float = 0.01
-    error: float = ERROR
-
-    def __post_init__(self) -> None:
-        good = self.mode in ("robust", "exact") and 0 < self.prior < 1
-        good = good and (self.liars is None or self.liars >= 0)
-        good = good and 0 < self.error < 1 and 0 < self.false_discovery < 1
-        good = good and all(0 <= share < math.inf for share in self.shares)
-        if not good or (self.mode == "exact" and self.liars):
-            raise InvalidInput(
-                f"consensus: {self}. Give mode robust or exact, a prior, an error and "
-                "a false discovery rate in (0, 1), and liars >= 0 in mode robust only."
-            )
-        if self.tempering is not None:
-            fixed_tempering(self.tempering)
-
-    def log_prior(self, hypotheses: int) -> Floats:
-        """Natural logarithm of the prior up to a constant, two for one hypothesis."""
-        if hypotheses == 1:
-            return np.array([math.log(self.prior / (1.0 - self.prior)), 0.0])
-        shares = np.array(self.shares or [1.0] * hypotheses)
-        if len(shares) != hypotheses or not shares.any():
-            raise InvalidInput(
-                f"consensus: prior shares {self.shares} for {hypotheses} hypotheses. "
-                "Give one for each, not all 0."
-            )
-        with np.errstate(divide="ignore"):
-            found: Floats = np.log(shares / shares.sum())
-        return found
-
-    def withstood(self, sources: int) -> int:
-        """How many liars the mode withstands among so many sources."""
-        if self.mode == "exact":
-            return 0
-        return max((sources - 1) // 3, 0) if self.liars is None else self.liars
 
 
 def conclude(
@@ -142,19 +68,19 @@ def conclude(
     n_agents, n_sources = len(named.agents), len(named.sources)
     pair, kind = totals.ids // N_TYPES, totals.ids % N_TYPES
     agent, source = pair // n_sources, pair % n_sources
-    alone = np.arange(n_sources, dtype=np.int64)
     said = voices_of(totals.sums, agent, source, n_sources)
     voice, together, doubt = _independent(said, named, options)
-    voice = voice if options.one_voice else alone
     tempering, own = _tempering(totals, n_sources, options)
     prior = options.log_prior(len(named.hypotheses))
+    weights = _weights(said, voice, n_agents, prior, tempering, options)
     found = consensus_of_sources(
         totals.sums, agent, source, n_agents,
         voice=voice,
         f=options.withstood(n_sources),
         log_prior=prior[0] if len(named.hypotheses) == 1 else prior,
         tempering=tempering.value, own=own, error=options.error,
-        said=said,
+        weight=None if weights is None else weights.weight,
+        informative=options.informative, said=said,
     )  # fmt: skip
     by_type = voices_of(totals.sums, agent, kind, N_TYPES)
     return Consensus(
@@ -170,6 +96,7 @@ def conclude(
         own_tempering=own,
         together=together,
         shared=options.one_voice,
+        weights=weights,
         suspicion=doubt,
         error=options.error,
         facts=facts,
@@ -193,7 +120,19 @@ def _independent(
         nobody = suspicion(table).score
     gangs = colluding_sources(table, q=options.false_discovery)
     groups = tuple(tuple(named.sources[k] for k in group) for group in gangs.groups())
-    return gangs.group, groups, nobody
+    return (gangs.group if options.one_voice else voice), groups, nobody
+
+
+def _weights(
+    said: Voices, voice: Ints, n_agents: int, prior: Floats, tempering: TemperingChoice,
+    options: ConsensusOptions,
+) -> SourceWeights | None:  # fmt: skip
+    """Learn how much of each source is believed, where that was asked for."""
+    if options.weights is None:
+        return None
+    return voice_weights(
+        said, voice, n_agents, prior=float(prior[0]), tempering=tempering.value
+    )
 
 
 def _tempering(
@@ -216,7 +155,12 @@ def _guarantee(
     replicated: Replicated[EvidenceTotals] | None,
 ) -> Guarantee:
     f, n = found.f, found.voices.n_voices
-    if f == 0:
+    if options.weights:
+        sources = (
+            "Sources: exact with learnt weights, which help if a source errs about all "
+            "agents alike and sees what the others see; one liar can turn it."
+        )
+    elif f == 0:
         sources = (
             "Sources: exact, the correctly rounded posterior if every source tells the "
             "truth; one liar can turn it."
@@ -226,6 +170,11 @@ def _guarantee(
             f"Sources: robust({f}), certified decisions are wrong with a probability "
             f"of at most {options.error:g} if at most {f} of {n} lie and the others "
             f"are calibrated and independent; with {f + 1} nothing is promised."
+        )
+    if f and options.informative is not None:
+        sources += (
+            f" Supported ones rest on {options.informative} honest sources that were "
+            "declared to tell the hypotheses apart; no probability is promised."
         )
     if together and options.one_voice:
         sources += f" {len(together)} groups of sources have one voice each."

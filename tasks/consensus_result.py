@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from stats.evidence_weights import SourceWeights
 from stats.source_consensus import STATUSES, SourceConsensus
 from stats.source_voices import Voices
 from stats.tempering_choice import TemperingChoice
@@ -50,6 +51,8 @@ class Consensus:
         Sources that do not speak for themselves, by group.
     shared : bool
         Whether each such group has one voice.
+    weights : SourceWeights, optional
+        How much of what each source says is believed, where that was learnt.
     suspicion : float64 array, shape (s,)
         See `stats.suspicion`; without any consequence.  NaN where not known.
     error : float
@@ -79,6 +82,7 @@ class Consensus:
     own_tempering: Floats
     together: tuple[tuple[str, ...], ...]
     shared: bool
+    weights: SourceWeights | None
     suspicion: Floats
     error: float
     facts: Facts
@@ -207,13 +211,18 @@ class Consensus:
             "own_tempering": (("source",), self.own_tempering),
             "log_prior": (("hypothesis",), self.log_prior),
         }
-        names = {
+        if self.weights is not None:
+            arrays["weight"] = (("source",), self.weights.weight)
+        return xr.Dataset(arrays, coords=self._names(), attrs=self.about())
+
+    def _names(self) -> dict[str, NDArray[np.str_]]:
+        """Names along every axis of the dataset."""
+        return {
             "agent": self.agents,
             "hypothesis": np.array(self.hypotheses),
             "source": np.array(self.sources),
             "type": np.array(EVIDENCE_TYPES),
         }
-        return xr.Dataset(arrays, coords=names, attrs=self.about())
 
     def about(self) -> dict[str, object]:
         """Plain values that tell what the result is, and from what."""

@@ -18,6 +18,8 @@ _COLUMNS = (
     "agent", "n", "n_eff", "probability", "log-odds", "honest range", "status",
     "sources", "largest share",
 )  # fmt: skip
+# Sources whose weight is named.
+_LEAST = 8
 
 
 def population_words(consensus: Consensus, top: int = 20) -> Answer:
@@ -101,11 +103,13 @@ def agent_words(consensus: Consensus, agent: str) -> Answer:
         (
             name, f"{said['n']:,}", f"{said['log_ratio']:+.2f}",
             _age(found["age_seconds"][name]), _number(said["suspicion"]),
+            *([f"{said['weight']:.2f}"] if "weight" in said else []),
         )
         for name, said in found["by_source"].items()
     )  # fmt: skip
     columns = ("source", "n", "says (log-ratio)", "newest, hours ago", "suspicion")
-    return Answer(found, tuple(lines), columns, rows)
+    weight = () if consensus.weights is None else ("weight",)
+    return Answer(found, tuple(lines), (*columns, *weight), rows)
 
 
 def _against_liars(found: dict[str, Any]) -> list[str]:
@@ -134,6 +138,11 @@ def _common(consensus: Consensus) -> list[str]:
     for group in consensus.together:
         how = "one voice" if consensus.shared else "counted apart as was asked for"
         lines.append(f"Not independent: {', '.join(group)}; {how}.")
+    if consensus.weights is not None:
+        believed = zip(consensus.sources, consensus.weights.weight, strict=True)
+        least = sorted(believed, key=lambda pair: (pair[1], pair[0]))[:_LEAST]
+        said = ", ".join(f"{name} {weight:.2f}" for name, weight in least)
+        lines.append(f"Weights: learnt without audits, the smallest: {said}.")
     if consensus.facts.repeated:
         lines.append(f"{consensus.facts.repeated:,} rows came twice and count once.")
     guarantee = consensus.guarantee

@@ -76,6 +76,10 @@ def test_one_agent_is_explained_and_nothing_is_written(built: Path) -> None:
     found = json.loads(text)
     assert (found["mode"], found["status"]) == ("robust(0)", "exact")
     assert (found["silent"], found["known"]) == (["gone"], 8)
+    code, text = call(built, "a003", "--json", "--mode", "exact", "--weights", "learnt")
+    assert all(0 <= s["weight"] <= 0.8 for s in json.loads(text)["by_source"].values())
+    code, text = call(built, "a003", "--json", "--informative", "5")
+    assert "rest on 5 honest" in json.loads(text)["guarantee"]["sources"]
     parts = sum(said["log_ratio"] for said in found["by_source"].values())
     assert sum(found["by_type"].values()) == pytest.approx(parts)
 
@@ -88,6 +92,8 @@ def test_one_agent_is_explained_and_nothing_is_written(built: Path) -> None:
         (["--night", "soon"], "invalid_parameter", "night"),
         (["--mode", "median"], "invalid_parameter", "mode"),
         (["--mode", "exact", "--liars", "1"], "invalid_input", "liars"),
+        (["--weights", "learnt"], "invalid_input", "weights in mode robust"),
+        (["--weights", "mine"], "invalid_parameter", "weights"),
         (["--prior", "1"], "invalid_parameter", "prior"),
         (["--worker-faults", "1"], "incompatible", "no cluster"),
         (["--cluster", "nowhere"], "cluster", "nowhere"),
