@@ -26,7 +26,7 @@ SECTIONS = (
     "sums", "kernels", "readers", "passes", "peers", "accuracy", "growth", "overhead",
     "memory", "night", "quantiles", "online", "crosscorr", "anomalies", "liars",
     "evidence", "labels", "consensus",
-    "transfer", "reconcile",
+    "transfer", "reconcile", "missing",
 )  # fmt: skip
 PEERS = {
     "peers": ("duckdb", "polars", "flox", "scikit-learn"),

@@ -1,6 +1,10 @@
 """Intervals while sites are silent hold the truth as often as they say, cell by cell.
 
-A cell fails below .95 less two standard errors of its 2,000 repetitions.
+A cell fails below .95 less two standard errors of its 2,000 repetitions, which is .940.
+All 474 cells pass.  Were the coverage .95 in each, 11 would fail by chance; so the rule
+errs on the wide side.  What holds for all cells at once is `study.least_coverage`:
+with an error of .05 the coverage of every one lies above .92.  The cells one by one:
+``python -m tests.bench --only missing``, which plays the same ones.
 """
 
 from __future__ import annotations
@@ -9,59 +13,59 @@ import numpy as np
 import pytest
 
 from tests.calibration import missing_study as study
+from tests.calibration.missing_populations import MISFITS, SCENARIOS, Cell
 
 pytestmark = pytest.mark.slow
 
 REPETITIONS = 2_000
-TOLERANCE = 2 * np.sqrt(0.95 * 0.05 / REPETITIONS)
-SEED = 20261126
+LEAST = 0.92
 
 
-def found(cells: list[study.Cell], repetitions: int = REPETITIONS) -> list[study.Found]:
-    return [
-        study.run(cell, np.random.default_rng([SEED, number]), repetitions)
-        for number, cell in enumerate(cells)
-    ]
-
-
-@pytest.mark.parametrize("scenario", study.SCENARIOS)
+@pytest.mark.parametrize("scenario", SCENARIOS)
 def test_every_cell_covers_and_the_centre_is_right(scenario: str) -> None:
-    results = found(study.cells([scenario]))
-    assert len(results) == 45
-    short = [r for r in results if r.coverage < 0.95 - TOLERANCE]
-    assert short == []
-    # 45 cells: Bonferroni at one in a hundred.
+    results = study.run_all(study.cells([scenario]), REPETITIONS)
+    assert len(results) == 54
+    assert [r for r in results if r.short_by > 2] == []
+    assert study.least_coverage(results, 0.05 / 12) > LEAST
+    # 54 cells: Bonferroni at one in a hundred.
     assert max(abs(r.bias) / r.bias_error for r in results) < 3.9
-    assert min(r.worst_coverage for r in results) >= 0.95
+    assert min(r.worst_case.coverage for r in results) >= 0.95
+    # Simpler intervals fail in most cells: the study can tell.
+    for name in ("arrived_only", "carried"):
+        held = [getattr(r, name).coverage for r in results]
+        assert np.mean(np.array(held) < 0.9) > 0.5
     if scenario == "stationary":
         assert max(r.ratio for r in results) <= 5.0
-        assert max(r.coverage for r in results if r.cell.age <= 7) <= 0.99
+        assert max(r.coverage for r in results if r.cell.age <= 5) <= 0.99
 
 
-@pytest.mark.parametrize("scenario", study.SCENARIOS)
+@pytest.mark.parametrize("scenario", SCENARIOS)
 def test_every_cell_covers_when_sites_went_silent_at_different_times(
     scenario: str,
 ) -> None:
-    results = found(study.unequal_cells([scenario]))
-    assert len(results) == 20
-    assert [r for r in results if r.coverage < 0.95 - TOLERANCE] == []
+    results = study.run_all(study.unequal_cells([scenario]), REPETITIONS)
+    assert len(results) == 25
+    assert [r for r in results if r.short_by > 2] == []
+    assert study.least_coverage(results, 0.05 / 12) > LEAST
 
 
-@pytest.mark.parametrize("scenario", study.MISFITS)
+@pytest.mark.parametrize("scenario", MISFITS)
 def test_the_worst_case_covers_whatever_the_silent_sites_did(scenario: str) -> None:
-    results = found(study.cells([scenario], ages_=(1, 7, 14)), 500)
-    assert min(r.worst_coverage for r in results) >= 0.95
+    results = study.run_all(study.cells([scenario], ages_=(1, 5, 20)), 500)
+    assert min(r.worst_case.coverage for r in results) >= 0.95
 
 
 def test_a_jump_at_the_silent_sites_alone_is_not_seen() -> None:
-    (result,) = found([study.Cell("jump at silent sites", 40, 1, 0.6)])
+    (result,) = study.run_all([Cell("jump at silent sites", 20, 1, 0.6)], REPETITIONS)
     assert result.coverage < 0.1
-    assert result.worst_coverage == 1.0
+    assert result.worst_case.coverage == 1.0
 
 
 def test_wider_with_age_and_with_missing_mass() -> None:
-    cells = study.cells(["stationary"], sites=[40])
-    width = {(r.cell.age, r.cell.silent): r.width for r in found(cells, 500)}
+    cells = study.cells(["stationary"], sites=[20])
+    width = {
+        (r.cell.age, r.cell.silent): r.rule.width for r in study.run_all(cells, 500)
+    }
     for age in study.AGES:
         by_mass = [width[age, share] for share in study.SILENT]
         assert by_mass == sorted(by_mass)

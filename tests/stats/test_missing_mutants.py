@@ -9,9 +9,10 @@ import pytest
 
 from stats import missing_data, missing_variance
 from tests.calibration import missing_study as study
+from tests.calibration.missing_populations import Cell
 
 
-def short_by(cell: study.Cell, repetitions: int) -> float:
+def short_by(cell: Cell, repetitions: int) -> float:
     return study.run(cell, np.random.default_rng(7), repetitions).short_by
 
 
@@ -35,14 +36,14 @@ def no_covariance(patch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("mutant", "cell", "repetitions"),
     [
-        (no_drift, study.Cell("common walk", 8, 7, 0.6), 500),
-        (no_block, study.Cell("regions silent", 40, 7, 0.6), 500),
-        (no_covariance, study.Cell("walks", 40, 1, 0.6, agents=20), 4_000),
+        (no_drift, Cell("common walk", 8, 7, 0.6), 500),
+        (no_block, Cell("regions silent", 40, 7, 0.6), 500),
+        (no_covariance, Cell("stationary", 40, 1, 0.6, agents=5), 3_000),
     ],
 )
 def test_coverage_falls_without(
     mutant: Callable[[pytest.MonkeyPatch], None],
-    cell: study.Cell,
+    cell: Cell,
     repetitions: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
