@@ -88,9 +88,24 @@ async def _read_count(
 
 
 async def read_rows(
-    store: Store, schema: Schema, row: ShardRow, start: int, stop: int
+    store: Store,
+    schema: Schema,
+    row: ShardRow,
+    start: int,
+    stop: int,
+    *,
+    ids: bool = True,
 ) -> ShardData:
     """Read agents `start` to `stop` of a shard.
+
+    Parameters
+    ----------
+    store : zarr store
+    schema : Schema
+    row : ShardRow
+    start, stop : int
+    ids : bool
+        Also read who the agents are; without, agents and entities are empty.
 
     Raises
     ------
@@ -106,15 +121,19 @@ async def read_rows(
     values, counts, agents, entities, team, names = await asyncio.gather(
         opened["values"].read(part),
         _read_count(row, opened["count"], start, stop),
-        opened["agent_id"].read(part),
-        opened["entity"].read(part),
+        opened["agent_id"].read(part) if ids else _no_ids(),
+        opened["entity"].read(part) if ids else _no_ids(),
         opened["team"].read(part),
         opened["team_name"].read(),
     )
     times = np.asarray(schema.times, dtype=np.int64)
     data = ShardData(values, counts, agents, entities, team, names, times)
-    _check_shapes(row, schema, data, stop - start)
+    _check_shapes(row, schema, data, stop - start, named=stop - start if ids else 0)
     return data
+
+
+async def _no_ids() -> NDArray[Any]:
+    return np.zeros(0, dtype=np.str_)
 
 
 def read_teams(
@@ -148,13 +167,15 @@ def read_teams(
     return codes, names
 
 
-def _check_shapes(row: ShardRow, schema: Schema, data: ShardData, agents: int) -> None:
+def _check_shapes(
+    row: ShardRow, schema: Schema, data: ShardData, agents: int, *, named: int
+) -> None:
     shape: tuple[Any, ...] = (agents, len(schema.times), len(schema.features))
     checks = (
         ("shape of values", data.values.shape, shape),
         ("shape of counts", data.count.shape, shape[:2]),
-        ("number of ids", len(data.agents), agents),
-        ("number of entities", len(data.entities), agents),
+        ("number of ids", len(data.agents), named),
+        ("number of entities", len(data.entities), named),
         ("number of team codes", len(data.team), agents),
     )
     for what, found, expected in checks:

@@ -195,10 +195,12 @@ class BehaviorStore:
         """Cut the agents of a shard into slices of `rows` (None: as chunks lie)."""
         return cut(row.agents, self.rows_per_chunk if rows is None else rows)
 
-    def read_block(self, row: ShardRow, block: slice) -> ShardData:
+    def read_block(self, row: ShardRow, block: slice, *, ids: bool = True) -> ShardData:
         """Read some agents of a shard; only the chunks they lie in are touched.
 
         Teams keep the codes and names of the whole shard.
+
+        Without `ids` it is not read who the agents are: agents and entities are empty.
 
         Raises
         ------
@@ -206,7 +208,7 @@ class BehaviorStore:
             As `read`, for the chunks touched.
         """
         start, stop, _ = block.indices(row.agents)
-        return run(read_rows(self.reader, self.schema, row, start, stop))
+        return run(read_rows(self.reader, self.schema, row, start, stop, ids=ids))
 
     def commit(
         self,

@@ -41,15 +41,15 @@ class BlockRef:
     row: ShardRow
     agents: slice
 
-    def read(self) -> ShardData:
-        """Read the block.
+    def read(self, *, ids: bool = True) -> ShardData:
+        """Read the block; without `ids` it is not read who the agents are.
 
         Raises
         ------
         storage.schema.Corrupt
             When chunks are missing or damaged.
         """
-        return self.handle.open().read_block(self.row, self.agents)
+        return self.handle.open().read_block(self.row, self.agents, ids=ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def block_refs(
 
 def summarize(ref: BlockRef, transforms: Transforms) -> Labelled[ShardMoments]:
     """Read a block and reduce it to exact moments per team."""
-    return _team_moments(ref, ref.read(), transforms)
+    return _team_moments(ref, ref.read(ids=False), transforms)
 
 
 def summarize_shard(
@@ -120,7 +120,7 @@ def summarize_shard(
 
     The bins are relative to the origin of each feature.
     """
-    data = ref.read()
+    data = ref.read(ids=False)
     moments = _team_moments(ref, data, transforms)
     _, codes = _sorted_teams(ref.row.key.site, data)
     moved = data.values

@@ -79,6 +79,11 @@ def test_blocks_make_up_the_shard(filled: BehaviorStore, rows: int | None) -> No
             blocks[0].times,
         )
         same(joined, whole)
+        nameless = filled.read_block(row, slices[-1], ids=False)
+        assert (len(nameless.agents), len(nameless.entities)) == (0, 0)
+        for name in ("values", "count", "team"):
+            there = getattr(blocks[-1], name)
+            np.testing.assert_array_equal(getattr(nameless, name), there)
         for block in blocks:
             same_names = block.team_names.tolist() == whole.team_names.tolist()
             assert same_names

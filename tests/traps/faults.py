@@ -184,8 +184,8 @@ def c4_healing_concatenates_versions(
 def k3_labels_permuted(patch: pytest.MonkeyPatch, reached: Reached) -> None:
     original = BehaviorStore.read_block
 
-    def read_block(self, row, block):
-        data = original(self, row, block)
+    def read_block(self, row, block, **options):
+        data = original(self, row, block, **options)
         reached.append("read_block")
         return dataclasses.replace(data, team=np.roll(data.team, 1))
 
