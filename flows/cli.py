@@ -20,6 +20,7 @@ from flows.labels_command import labels
 from flows.ledger_command import ledger
 from flows.options import Home, Json, Now, Signed
 from flows.reconcile_command import reconcile
+from flows.retention_command import gc, hold, retain
 from flows.sync_command import sync
 from flows.verify_command import verify
 
@@ -217,6 +218,9 @@ app.command()(sign)
 app.command()(sync)
 app.command()(verify)
 app.command()(export)
+app.command()(retain)
+app.command()(gc)
+app.add_typer(hold)
 
 
 @app.command()

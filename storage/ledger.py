@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from icechunk import IcechunkError, Repository, Session
 from zarr.abc.store import Store
@@ -16,10 +17,15 @@ from storage.layout import shard_path
 from storage.ledger_memory import recall, remember
 from storage.records import ShardRow
 
-__all__ = ["SHARDS_ADDED", "rows_at", "scan", "select"]
+__all__ = ["CREATED", "SHARDS_ADDED", "SHARDS_TOTAL", "rows_at", "scan", "select"]
 
 SHARDS_ADDED = "shards_added"
 """Field of a commit's metadata: how many shards became visible with it."""
+
+SHARDS_TOTAL = "shards_total"
+"""Field of a commit's metadata: how many shards there were at an earlier snapshot."""
+CREATED = "create store"
+"""Message of the first commit of a store."""
 
 _DEPTH = 6
 _LOCK = threading.Lock()
@@ -154,15 +160,16 @@ def rows_at(repository: Repository, session: Session, url: str) -> tuple[ShardRo
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """From a snapshot whose rows are known, or the first one, to the wanted one."""
+    """From a snapshot whose rows, or their number, are known to the wanted one."""
 
     base: str
-    before: tuple[ShardRow, ...]
+    before: tuple[ShardRow, ...] | None
     added: int
+    total: int = 0
 
     @property
     def expected(self) -> int:
-        return len(self.before) + self.added
+        return self.added + (self.total if self.before is None else len(self.before))
 
 
 def _way(
@@ -170,17 +177,26 @@ def _way(
     snapshot: str,
     known: tuple[str, tuple[ShardRow, ...]] | None,
 ) -> _Way | None:
-    """Walk the history back; None when its beginning is gone or cannot be read."""
-    base, added = "", 0
+    """Walk the history back; None when its beginning is gone or cannot be read.
+
+    Retention cuts the history off, and states before it does how many shards there
+    were at a snapshot that it keeps.
+    """
+    base, last, added = "", "", 0
+    stated: Mapping[str, Any] | None = None
     try:
         for info in repository.ancestry(snapshot_id=snapshot):
             base = str(info.id)
             if known is not None and base == known[0]:
                 return _Way(base, known[1], added)
+            if stated is not None and base == stated["at"]:
+                return _Way(base, None, added, int(stated["n"]))
+            stated = info.metadata.get(SHARDS_TOTAL) if stated is None else stated
             added += int(info.metadata.get(SHARDS_ADDED, 0))
+            last = info.message if info.parent_id is not None else last
         first = repository.readonly_session(snapshot_id=base)
-        whole = not run(first.store.exists("shards/zarr.json"))
-    except (IcechunkError, ValueError, TypeError):
+        whole = last == CREATED and not run(first.store.exists("shards/zarr.json"))
+    except (IcechunkError, ValueError, TypeError, KeyError):
         return None
     return _Way(base, (), added) if whole else None
 
@@ -189,6 +205,8 @@ def _added(
     repository: Repository, session: Session, snapshot: str, way: _Way
 ) -> tuple[ShardRow, ...] | None:
     """Rows by the transaction logs; None when those cannot be trusted."""
+    if way.before is None:
+        return None
     try:
         change = repository.diff(from_snapshot_id=way.base, to_snapshot_id=snapshot)
         paths = {path.strip("/") for path in change.new_groups}

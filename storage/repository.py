@@ -39,6 +39,7 @@ from storage.errors import (
 __all__ = [
     "absolute",
     "commit",
+    "committer",
     "create_repository",
     "local_path",
     "open_repository",
@@ -156,7 +157,7 @@ def open_repository(url: str) -> Repository:
 
 
 @contextlib.contextmanager
-def _committer(url: str) -> Iterator[None]:
+def committer(url: str) -> Iterator[None]:
     """Hold the committer lock of a local store; nothing to hold on object stores.
 
     Icechunk's local storage loses acknowledged commits when two processes commit at
@@ -206,7 +207,7 @@ def try_commit(
     """
     if not session.has_uncommitted_changes:
         return str(session.snapshot_id)
-    with _committer(url):
+    with committer(url):
         try:
             return str(
                 session.commit(message, dict(metadata), rebase_with=ConflictDetector())

@@ -94,7 +94,7 @@ class BehaviorStore:
         def write(store: IcechunkStore) -> None:
             run(write_preamble(store, schema, rows))
 
-        repository.commit(repo, url, write, "create store", {})
+        repository.commit(repo, url, write, ledger.CREATED, {})
         return cls.open(url, "a")
 
     @classmethod

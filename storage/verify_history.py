@@ -8,6 +8,7 @@ from icechunk import IcechunkError
 
 from storage.errors import StorageError
 from storage.findings import Finding
+from storage.released import every_tag
 from storage.results import TAGGED
 from storage.store import BehaviorStore
 from storage.verify_nodes import list_nodes, verify_nodes
@@ -40,7 +41,7 @@ def _commits(store: BehaviorStore, full: bool) -> Iterator[Finding]:
         said = str(error).strip()[:200]
         yield Finding(store.snapshot, "history", "a history that can be read", said)
         return
-    there = set(store.tags())
+    there = set(every_tag(store))
     for commit in commits:
         # Icechunk leaves a tag out whose reference is damaged.
         name = str(commit.metadata.get(TAGGED, ""))

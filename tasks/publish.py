@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from storage.released import every_tag
 from storage.results import read_attributes, write_results
 from storage.store import BehaviorStore
 from tasks.baseline_dataset import agent_dataset, baseline_dataset
@@ -66,7 +67,9 @@ def revisions(store: BehaviorStore, night: str) -> tuple[Published, ...]:
     """All revisions of a night, oldest first."""
     prefix = f"nightly-{night.replace('-', '')}-r"
     numbers = sorted(
-        int(tag.removeprefix(prefix)) for tag in store.tags() if tag.startswith(prefix)
+        int(tag.removeprefix(prefix))
+        for tag in every_tag(store)
+        if tag.startswith(prefix)
     )
     return tuple(_load(store, night, number) for number in numbers)
 
@@ -79,7 +82,7 @@ def latest(store: BehaviorStore, night: str) -> Published | None:
 
 def published_nights(store: BehaviorStore) -> list[str]:
     """Nights that were published, oldest first."""
-    tags = [tag.split("-")[1] for tag in store.tags() if tag.startswith("nightly-")]
+    tags = [tag.split("-")[1] for tag in every_tag(store) if tag.startswith("nightly-")]
     return [f"{n[:4]}-{n[4:6]}-{n[6:]}" for n in sorted(set(tags))]
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from stats.source_consensus import STATUSES
 from storage.errors import NotFound
+from storage.released import every_tag
 from storage.results import (
     KEPT_BY_STORE,
     read_attributes,
@@ -95,8 +96,8 @@ def publish_consensus(store: BehaviorStore, consensus: Consensus) -> PublishedCo
     """
     run = f"{consensus.facts.night}-{consensus_identity(consensus)[:12]}"
     published = PublishedConsensus(run, store.snapshot, fresh=False)
-    if published.tag in store.tags():
-        return PublishedConsensus(run, store.at(published.tag).snapshot, fresh=False)
+    if published.tag in every_tag(store):
+        return PublishedConsensus(run, _at(store, published.tag).snapshot, fresh=False)
     dataset = consensus.to_dataset()
     snapshot = write_results(
         store,
@@ -111,8 +112,13 @@ def publish_consensus(store: BehaviorStore, consensus: Consensus) -> PublishedCo
 
 def consensus_runs(store: BehaviorStore, night: str = "") -> tuple[str, ...]:
     """Runs that were published, of one night or of all, sorted."""
-    runs = [tag.removeprefix(_TAG) for tag in store.tags() if tag.startswith(_TAG)]
+    runs = [tag.removeprefix(_TAG) for tag in every_tag(store) if tag.startswith(_TAG)]
     return tuple(sorted(run for run in runs if run.startswith(night)))
+
+
+def _at(store: BehaviorStore, tag: str) -> BehaviorStore:
+    """Store at a tag; the main line, which holds the same, when it was let go."""
+    return store.at(tag) if tag in store.tags() else store
 
 
 def open_consensus(store: BehaviorStore, run: str) -> xr.Dataset:
@@ -124,13 +130,13 @@ def open_consensus(store: BehaviorStore, run: str) -> xr.Dataset:
         When there is no such run.
     """
     tag = f"{_TAG}{run}"
-    if tag not in store.tags():
+    if tag not in every_tag(store):
         near = consensus_runs(store, run[:10])
         raise NotFound(
             f"open_consensus: no run {run!r}, of that night there are {list(near)}. "
             "Name one of them, or run `consilience consensus`."
         )
-    pinned = store.at(tag)
+    pinned = _at(store, tag)
     read_attributes(pinned, f"{_ROOT}/{run}")
     opened: xr.Dataset = xr.open_zarr(
         pinned.reader, group=f"{_ROOT}/{run}", consolidated=False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stats.summary import merge_all
 from storage.checkpoints import Checkpoints
-from storage.errors import StorageError
+from storage.errors import Archived, StorageError
 from storage.findings import Finding
 from storage.integrity import Progress
 from storage.store import BehaviorStore
@@ -50,6 +50,8 @@ def recompute_summaries(
                     if found.get(key, state) != state:
                         what = "the bytes that the values give"
                         out.append(Finding(key.path, "summary", what, "other bytes"))
+        except Archived:
+            pass
         except StorageError as error:
             out.append(Finding(row.path, "summary", "a readable shard", str(error)))
         if progress is not None:

@@ -50,7 +50,8 @@ def open_results(
             "name one of them."
         )
     record = found[wanted]
-    pinned = store.at(record.tag)
+    # Results lie on the main line as well; a tag that was let go is not needed.
+    pinned = store.at(record.tag) if record.tag in store.tags() else store
     about: dict[str, Any] = {
         "night": night,
         "revision": wanted,
