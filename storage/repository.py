@@ -49,6 +49,8 @@ __all__ = [
 
 LOCK_SECONDS = 600.0
 """How long a commit waits for another process."""
+WRITER_SECONDS = 6 * 3600.0
+"""A transaction that is older is refused: garbage collection counts on it."""
 _TRIES = 8
 _COLLISIONS = (ConflictError, RebaseFailedError)
 
@@ -192,8 +194,18 @@ def try_commit(
     url: str,
     message: str,
     metadata: Mapping[str, Any],
+    began: float | None = None,
 ) -> str | None:
     """Commit a session; None when another writer took the same place.
+
+    Parameters
+    ----------
+    session : icechunk.Session
+    url : str
+    message, metadata
+        Of the commit.
+    began : float, optional
+        When the session was opened, seconds since 1970.
 
     Returns
     -------
@@ -204,9 +216,18 @@ def try_commit(
     ------
     Locked
         When the committer lock is not free within `LOCK_SECONDS`.
+    Conflict
+        When the session is older than `WRITER_SECONDS`.
     """
     if not session.has_uncommitted_changes:
         return str(session.snapshot_id)
+    age = 0.0 if began is None else time.time() - began
+    if age > WRITER_SECONDS:
+        raise Conflict(
+            f"store {url}: {message!r} took {age / 3600:.1f} h, at most "
+            f"{WRITER_SECONDS / 3600:.0f} h are safe from garbage collection. Run it "
+            "again, in smaller batches."
+        )
     with committer(url):
         try:
             return str(
@@ -245,9 +266,9 @@ def commit(
         When other writers win every time.
     """
     for attempt in range(_TRIES):
-        session = repository.writable_session("main")
+        session, began = repository.writable_session("main"), time.time()
         write(session.store)
-        snapshot = try_commit(session, url, message, metadata)
+        snapshot = try_commit(session, url, message, metadata, began)
         if snapshot is not None:
             return snapshot
         time.sleep(random.uniform(0, 0.05 * 2**attempt))

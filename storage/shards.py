@@ -206,7 +206,7 @@ def _ensure_parents(store: BehaviorStore, paths: list[str]) -> None:
 def _write(
     store: BehaviorStore, new: list[Shard], message: str, metadata: Mapping[str, Any]
 ) -> str | None:
-    session = store.repository.writable_session("main")
+    session, began = store.repository.writable_session("main"), time.time()
 
     async def work() -> None:
         await asyncio.gather(
@@ -231,4 +231,4 @@ def _write(
                 f"nothing was committed. Check disk and memory. ({error})"
             ) from error
     stated = {**metadata, SHARDS_ADDED: len(new)}
-    return repository.try_commit(session, store.url, message, stated)
+    return repository.try_commit(session, store.url, message, stated, began)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
@@ -249,10 +250,12 @@ class BehaviorStore:
             When another writer took the same place meanwhile.
         """
         self.require_writable()
-        session = self._repository.writable_session("main")
+        session, began = self._repository.writable_session("main"), time.time()
         transaction = Transaction(session.store)
         yield transaction
-        snapshot = repository.try_commit(session, self.url, message, metadata or {})
+        snapshot = repository.try_commit(
+            session, self.url, message, metadata or {}, began
+        )
         if snapshot is None:
             raise Conflict(
                 f"store {self.url}: {message!r} collided with another writer. "

@@ -162,15 +162,20 @@ def describe_retained(done: Retained, policy: RetentionPolicy) -> Answer:
     if plan.held:
         names = ", ".join(sorted(set(plan.held.values())))
         lines.insert(1, f"Kept by holds ({names}): {len(plan.held):,} shards.")
-    rows = tuple(
+    columns = ("tier", "nights", "shards", "held", "MB now", "MB then", "kept")
+    return Answer(found, tuple(lines), columns, _tier_rows(plan, policy))
+
+
+def _tier_rows(
+    plan: RetentionPlan, policy: RetentionPolicy
+) -> tuple[tuple[str, ...], ...]:
+    return tuple(
         (
             tier.name, _ages(tier.name, policy), f"{tier.shards:,}", f"{tier.held:,}",
             f"{tier.n_bytes / 1e6:,.1f}", f"{tier.after / 1e6:,.1f}", TIERS[tier.name],
         )
         for tier in plan.tiers
     )  # fmt: skip
-    columns = ("tier", "nights", "shards", "held", "MB now", "MB then", "kept")
-    return Answer(found, tuple(lines), columns, rows)
 
 
 def _ages(tier: str, policy: RetentionPolicy) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import shutil
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,130 +10,34 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from storage import dropping, ledger
-from storage.arrays import run, write_group
-from storage.collecting import collect_garbage
+from storage.arrays import run
 from storage.dropping import array_bytes
-from storage.errors import Archived, Conflict, NotFound, StorageError
-from storage.holds import Hold, place_hold, release_hold
-from storage.named import NamedArray
-from storage.records import ShardKey, ShardRow, Version
-from storage.results import read_results, write_results
-from storage.schema import ShardData
-from storage.shards import make_shard, write_shards
+from storage.errors import Archived, NotFound
+from storage.records import ShardRow
+from storage.results import read_results
 from storage.store import BehaviorStore
 from tasks.archive import kept_summary, night_summary
 from tasks.blocks import block_refs, summarize_shard
-from tasks.ledgers import dataset_rows, ledger_of
 from tasks.publish import revisions
 from tasks.results import open_results
 from tasks.retain import Retained, collect, describe_retained, retain
-from tasks.retention_policy import RetentionPolicy
 from tasks.schema_scale import schema_origins, schema_transforms
 from tasks.verify import verify_store
-from tests.homes import SCHEMA
-
-DAY = 86_400_000_000_000
-FIRST = dt.date(2026, 3, 1)
-POLICY = RetentionPolicy(superseded=1, values=2, summaries=4, history=2)
-AGENTS, TEAMS = 1_500, 3
-
-
-def night(k: int) -> str:
-    return (FIRST + dt.timedelta(days=k)).isoformat()
-
-
-def data(seed: int, agents: int = AGENTS) -> ShardData:
-    rng = np.random.default_rng(seed)
-    shape = (agents, len(SCHEMA.times))
-    values = rng.normal(100, 9, (*shape, len(SCHEMA.names)))
-    values[rng.random(values.shape) < 0.05] = np.nan
-    names = np.array([f"a{i:05d}" for i in range(agents)])
-    return ShardData(
-        values,
-        np.ones(shape, dtype=np.uint32),
-        names,
-        names,
-        (np.arange(agents) * TEAMS // agents).astype(np.int32),
-        np.array([f"team-{k}" for k in range(TEAMS)]),
-        np.array(SCHEMA.times, dtype=np.int64),
-    )
-
-
-def put(store: BehaviorStore, k: int, seq: int = 1, site: str = "north") -> None:
-    """Take in a shard of night k."""
-    key, end = ShardKey("calls", site, night(k)), (20_514 + k) * DAY
-    shard = make_shard(
-        SCHEMA, key, Version(0, seq), data(100 * k + seq),
-        event_end=end, ingested_at=end,
-    )  # fmt: skip
-    assert [r.state for r in write_shards(store, [shard])] == ["applied"]
+from tests.retained import (
+    POLICY,
+    TEAMS,
+    folder_bytes,
+    night,
+    now,
+    opened,
+    seven_nights,
+    states,
+)
 
 
 @pytest.fixture(scope="module")
 def seven(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Seven nights; the second and the fifth were corrected; the first is published."""
-    store = BehaviorStore.create(
-        str(tmp_path_factory.mktemp("seven") / "store"), SCHEMA
-    )
-    for k in range(7):
-        put(store, k)
-        if k == 0:
-            publish(store, night(0))
-    put(store, 1, seq=2)
-    put(store, 4, seq=2)
-    return Path(store.url)
-
-
-def publish(store: BehaviorStore, when: str) -> None:
-    """Publish what looks like a night: a record, baselines of agents, scores."""
-    root = f"runs/{when}/r1"
-    arrays = {"agent": (("agent",), np.array(["a", "b"]), {})}
-    record = {
-        "run": "x", "identity": "i", "view_snapshot": store.snapshot,
-        "result_digest": "d" * 64, "summary": {},
-        "ledger_digest": ledger_of(dataset_rows(store, until=when)).digest(),
-        "extra": {}, "datasets": ["agents", "scores"],
-    }  # fmt: skip
-    write_results(
-        store,
-        {f"{root}/agents": arrays, f"{root}/scores": arrays},
-        attributes={root: record},
-        tag=f"nightly-{when.replace('-', '')}-r1",
-    )
-
-
-@pytest.fixture
-def url(seven: Path, tmp_path: Path) -> str:
-    return str(shutil.copytree(seven, tmp_path / "store"))
-
-
-def now(store: BehaviorStore, days: float = 0) -> int:
-    return store.history()[0].written_at + round(days * DAY)
-
-
-def opened(url: str) -> BehaviorStore:
-    ledger._KNOWN.clear()
-    return BehaviorStore.open(url, "a")
-
-
-def states(store: BehaviorStore) -> dict[str, str]:
-    """What can be read of each shard version."""
-    found = {}
-    for row in store.shards():
-        try:
-            store.read(row, verify=True)
-            found[f"{row.key.night[-2:]}/{row.version.seq}"] = "values"
-        except Archived:
-            found[f"{row.key.night[-2:]}/{row.version.seq}"] = level(store, row)
-    return found
-
-
-def level(store: BehaviorStore, row: ShardRow) -> str:
-    try:
-        return kept_summary(store, row).level
-    except Archived:
-        return "nothing"
+    return seven_nights(tmp_path_factory.mktemp("seven"))
 
 
 @dataclass(frozen=True)
@@ -198,10 +101,6 @@ def total(sizes: dict[str, int]) -> int:
     return sum(sizes.values())
 
 
-def folder_bytes(url: str) -> int:
-    return sum(p.stat().st_size for p in Path(url).rglob("*") if p.is_file())
-
-
 def summary_bytes(store: BehaviorStore, rows: list[ShardRow]) -> int:
     """Bytes of all kept summaries of the nights of some shards, as they are stored."""
     nights = {row.key.night for row in rows}
@@ -256,74 +155,6 @@ def exact_mean(x: np.ndarray) -> Fraction:
     return sum(held, Fraction(0)) / len(held)
 
 
-HOLD = Hold("case-1", "looks odd", "ana", 0, None, ("north",), night(0), night(1))
-
-
-def test_what_is_held_is_never_dropped(url: str) -> None:
-    store = opened(url)
-    moment = now(store)
-    place_hold(store, HOLD)
-    place_hold(store, Hold("one", "x", "y", 0, agents=("a00007",), last=night(2)))
-    place_hold(store, Hold("none", "x", "y", 0, agents=("nobody",)))
-    place_hold(store, Hold("over", "x", "y", 0, until=moment))
-    with pytest.raises(Conflict, match="exists"):
-        place_hold(store, HOLD)
-    done = retain(url, POLICY, now=moment, apply=True)
-    assert sorted(done.plan.held.values()) == ["case-1"] * 3 + ["one"]
-    found = states(opened(url))
-    assert {k for k, v in found.items() if v == "values"} == {
-        "01/1", "02/1", "02/2", "03/1", "05/2", "06/1", "07/1",
-    }  # fmt: skip
-    release_hold(opened(url), "case-1")
-    with pytest.raises(NotFound):
-        release_hold(opened(url), "case-1")
-    assert retain(url, POLICY, now=moment, apply=True).plan.held.keys() == {
-        row.path for row in store.shards() if row.key.night <= night(2)
-    }
-
-
-def test_a_hold_that_comes_while_arrays_are_dropped_is_kept(
-    url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real, calls = dropping.look_at_holds, []
-
-    def overtaken(session):
-        found = real(session)
-        calls.append(len(found))
-        if len(calls) == 1:
-            place_hold(opened(url), HOLD)
-        return found
-
-    monkeypatch.setattr(dropping, "look_at_holds", overtaken)
-    retain(url, POLICY, now=now(opened(url)), apply=True)
-    assert calls == [0, 1]
-    found = states(opened(url))
-    assert (found["01/1"], found["02/1"], found["03/1"]) == ("values", "values", "team")
-
-
-def test_garbage_is_collected_only_once_nobody_can_be_reading_it(url: str) -> None:
-    store = opened(url)
-    reader = opened(url)  # in flight: pinned before anything is dropped
-    row = reader.shards()[0]
-    expected = reader.read(row).values.tobytes()
-    retain(url, POLICY, now=now(store), apply=True)
-    size = folder_bytes(url)
-    for days in (0, 1.9):
-        done = collect(url, POLICY, now=now(opened(url), days), apply=True)
-        assert done.n_bytes == 0
-        assert reader.read(row).values.tobytes() == expected
-    dry = collect(url, POLICY, now=now(opened(url), 30))
-    assert (dry.dry_run, folder_bytes(url) >= size) == (True, True)
-    done = collect(url, POLICY, now=now(opened(url), 30), apply=True)
-    assert done.n_bytes > 0
-    assert dry.tags == done.tags == ()
-    with pytest.raises(StorageError):
-        BehaviorStore.open(url, snapshot=reader.snapshot).read(row)
-    store = opened(url)
-    assert len(store.rows()) == 9
-    assert verify_store(url, full=True).findings == []
-
-
 def test_a_published_night_outlives_its_tag(done: Done) -> None:
     store = opened(done.url)
     assert (len(done.before.tags()), store.tags()) == (1, ())
@@ -334,15 +165,3 @@ def test_a_published_night_outlives_its_tag(done: Done) -> None:
     assert open_results(store, night(0))["agents"].attrs["dropped"]["arrays"] == [
         "agent"
     ]
-
-
-def test_a_writer_at_work_loses_nothing_to_the_collector(url: str) -> None:
-    store = opened(url)
-    with store.transaction("slow") as transaction:
-        arrays = {"x": NamedArray(np.arange(5_000.0), ("x",))}
-        run(write_group(transaction.store, "runs/slow", {"arrays": ["x"]}, arrays))
-        assert collect(url, POLICY, now=now(opened(url)), apply=True).n_bytes == 0
-    found = read_results(opened(url), "runs/slow")["x"]
-    assert found.tolist() == list(range(5_000))
-    with pytest.raises(StorageError, match="open writers"):
-        collect_garbage(store, now=now(store), history_from=0, grace=0)
