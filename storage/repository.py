@@ -35,6 +35,7 @@ from storage.errors import (
     StorageError,
     StoreFormat,
 )
+from storage.object_storage import object_storage
 
 __all__ = [
     "absolute",
@@ -87,10 +88,7 @@ def _storage(url: str) -> icechunk.Storage:
     path = local_path(url)
     if path is not None:
         return icechunk.local_filesystem_storage(str(path))
-    parts = urlparse(url)
-    return icechunk.s3_storage(
-        bucket=parts.netloc, prefix=parts.path.strip("/") or None, from_env=True
-    )
+    return object_storage(url)
 
 
 def repository_exists(url: str) -> bool:
