@@ -9,7 +9,6 @@ with an error of .05 the coverage of every one lies above .92.  The cells one by
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from tests.calibration import missing_study as study
@@ -30,10 +29,9 @@ def test_every_cell_covers_and_the_centre_is_right(scenario: str) -> None:
     # 54 cells: Bonferroni at one in a hundred.
     assert max(abs(r.bias) / r.bias_error for r in results) < 3.9
     assert min(r.worst_case.coverage for r in results) >= 0.95
-    # Simpler intervals fail in most cells: the study can tell.
-    for name in ("arrived_only", "carried"):
-        held = [getattr(r, name).coverage for r in results]
-        assert np.mean(np.array(held) < 0.9) > 0.5
+    # Simpler intervals fail on the same data: the study can tell.
+    assert max(r.arrived_only.coverage for r in results) < 0.9
+    assert min(r.carried.coverage for r in results) < 0.6
     if scenario == "stationary":
         assert max(r.ratio for r in results) <= 5.0
         assert max(r.coverage for r in results if r.cell.age <= 5) <= 0.99
