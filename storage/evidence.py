@@ -15,6 +15,7 @@ from storage.store import BehaviorStore
 
 __all__ = [
     "evidence_rows",
+    "evidence_statements",
     "make_evidence_shard",
     "read_evidence",
     "read_evidence_chunks",
@@ -124,6 +125,12 @@ def evidence_rows(
     """
     found = select(store.rows(), "table", source, night)
     return tuple(row for row in found if nights is None or row.key.night in nights)
+
+
+def evidence_statements(store: BehaviorStore) -> tuple[ShardRow, ...]:
+    """Ledger rows of retractions of evidence at the snapshot, of any version."""
+    found = select(store.rows(), "retraction")
+    return tuple(row for row in found if row.key.dataset == EVIDENCE)
 
 
 def read_evidence(

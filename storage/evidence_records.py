@@ -7,7 +7,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["COLUMNS", "EVIDENCE", "EVIDENCE_TYPES", "HYPOTHESIS", "EvidenceData"]
+from storage.errors import Rejected
+
+__all__ = [
+    "COLUMNS",
+    "EVIDENCE",
+    "EVIDENCE_TYPES",
+    "HYPOTHESIS",
+    "MONITOR",
+    "EvidenceData",
+    "refuse_monitor",
+]
 
 EVIDENCE = "evidence"
 """Dataset of all evidence shards; the site of their keys is the source."""
@@ -22,6 +32,8 @@ EVIDENCE_TYPES = (
 """Types that a row may have: those of `stats.evidence.EvidenceType`."""
 HYPOTHESIS = "compromised"
 """What ratios speak of where a source names no hypothesis."""
+MONITOR = "monitor-"
+"""Begins the names of sources that the nightly run itself is, one per site."""
 COLUMNS = ("seq", "agent", "kind", "hypothesis", "time", "log_ratio", "confidence")
 """Fields with an entry per row."""
 
@@ -90,4 +102,23 @@ class EvidenceData:
             f"EvidenceData: n={self.n:_} | source={self.source} | epoch={self.epoch} | "
             f"agents={len(self.agent_names):_} | types={len(self.kind_names)} | "
             f"hypotheses={len(self.hypotheses)}"
+        )
+
+
+def refuse_monitor(source: str, where: str) -> None:
+    """Refuse a delivered file that claims to be what the nightly run says.
+
+    Raises
+    ------
+    Rejected
+        Reason ``unsafe-name``.
+    """
+    if source.startswith(MONITOR):
+        raise Rejected(
+            "unsafe-name",
+            source=where,
+            column="source",
+            value=repr(source),
+            expected=f"a name that does not begin with {MONITOR!r}",
+            remedy="Rename the source: the nightly run writes under these names.",
         )

@@ -19,7 +19,12 @@ from storage.evidence import make_evidence_shard
 from storage.evidence_content import used_names
 from storage.evidence_files import evidence_batches, file_schema
 from storage.evidence_reader import ColumnReader
-from storage.evidence_records import EVIDENCE, HYPOTHESIS, EvidenceData
+from storage.evidence_records import (
+    EVIDENCE,
+    HYPOTHESIS,
+    EvidenceData,
+    refuse_monitor,
+)
 from storage.records import Version
 from storage.sources import Header, read_header
 from storage.staging import Staged
@@ -92,6 +97,7 @@ def stage_evidence(
         reader.add(batch)
     night = _only(reader.constant("night"), header.night, "night", where)
     source = _only(reader.constant("source"), header.site, "source", where)
+    refuse_monitor(source, where)
     data = _evidence(reader, header, source, where)
     check_unchanged(path, before)
     del reader

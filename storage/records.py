@@ -65,7 +65,8 @@ class ShardRow:
     event_end, ingested_at : int
         Nanoseconds UTC: end of the night's events, and when it was taken in.
     issuer : str
-        ``site``, or ``ingest`` when the site gave no version.
+        ``site``, ``ingest`` when the site gave no version, or ``nightly`` for what a
+        run itself says.
     schema : int
         Number of the schema the arrays follow.
     chunk_count : int

@@ -11,7 +11,7 @@ from typing import Any
 from storage.admitting import admitted
 from storage.authenticity import Admission
 from storage.errors import Rejected
-from storage.evidence_records import EVIDENCE
+from storage.evidence_records import EVIDENCE, refuse_monitor
 from storage.records import ShardKey, ShardRow, Version
 from storage.shards import Shard
 from storage.sources import HEADER_FIELDS, Header, is_statement, read_header, unreadable
@@ -171,6 +171,8 @@ def _key(header: Header, dataset: str, statement: Statement, where: str) -> Shar
             expected=f"{dataset!r} or {EVIDENCE!r}",
             remedy="Ingest it into the store of that dataset.",
         )
+    if named == EVIDENCE:
+        refuse_monitor(str(header.site), where)
     usual = MANIFEST if statement.kind == "manifest" else "0"
     part = header.part or usual
     if statement.kind == "manifest" and part != MANIFEST:

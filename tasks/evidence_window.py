@@ -9,7 +9,7 @@ from typing import Self
 from stats.ledger import LedgerEntry, ShardLedger
 from stats.summary import NotEnoughData
 from storage.authenticity import Authenticity
-from storage.evidence import evidence_rows
+from storage.evidence import evidence_rows, evidence_statements
 from storage.evidence_once import CountedRows, count_once
 from storage.key_registry import KeyRegistry
 from storage.key_store import read_keys
@@ -143,7 +143,8 @@ def evidence_window(
     Shards that came in after their key was revoked are left out before versions are
     compared, so that a thief cannot displace the source.  A source that says two things
     under one version or one number is proven faulty: nothing of it counts in these
-    nights until it corrects itself by a higher version.
+    nights until it corrects itself by a higher version.  A shard that its source took
+    back does not count; the source remains known.
     """
     every = evidence_rows(store)
     if night == "latest":
@@ -156,7 +157,9 @@ def evidence_window(
             f"evidence: none of {len(every)} shards is of {night or 'any night'} or "
             f"the {nights} nights before. Take evidence in, or ask for other nights."
         )
-    good, left_out = _admitted(inside, read_keys(store), signed_only)
+    back = [r for r in evidence_statements(store) if r.key.night in set(span)]
+    said = (*inside, *back)
+    good, left_out = _admitted(said, read_keys(store), signed_only)
     ledger = ledger_of(good)
     by_identity = {(row.key, row.version, row.sha256): row for row in good}
     winners = [by_identity[_identity(entry)] for entry in ledger.winners()]

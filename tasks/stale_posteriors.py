@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.errors import NotFound
-from storage.evidence import evidence_rows
+from storage.evidence import evidence_rows, evidence_statements
 from storage.key_store import read_keys
 from storage.results import read_attributes
 from storage.schema import ShardRow
@@ -154,7 +154,8 @@ def _as_computed(
 def _known(store: BehaviorStore, night: str, nights: int) -> tuple[object, ...]:
     """What decides which evidence counts, without reading any of it."""
     span = set(window(night, nights))
-    rows = [row for row in evidence_rows(store) if row.key.night in span]
+    every = (*evidence_rows(store), *evidence_statements(store))
+    rows = [row for row in every if row.key.night in span]
     return _identities(rows).keys(), read_keys(store)
 
 
