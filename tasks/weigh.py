@@ -27,10 +27,10 @@ from tasks.consensus_night import consensus_of_night
 from tasks.consensus_result import Consensus
 from tasks.evidence_window import evidence_window
 from tasks.monitor_evidence import is_monitor, monitor_of, site_evidence
-from tasks.night import Night, Scores
 from tasks.reconcile import NightView, night_end
+from tasks.scoring import AgentFamily
 
-__all__ = ["Weighed", "WeighOptions", "evidence_of_others", "say", "weigh"]
+__all__ = ["WeighOptions", "Weighed", "evidence_of_others", "say", "weigh"]
 
 _GONE = "The night has no scores of this site any more."
 
@@ -91,7 +91,7 @@ class Weighed:
 
 
 def say(
-    store: BehaviorStore, night: Night, scores: Scores, *, ingested_at: int
+    store: BehaviorStore, night: str, family: AgentFamily | None, *, ingested_at: int
 ) -> Said:
     """Write what the scores of a night say, one shard per site; again changes nothing.
 
@@ -101,8 +101,10 @@ def say(
     ----------
     store : BehaviorStore
         Open for writing.
-    night : Night
-    scores : Scores
+    night : str
+        ISO date.
+    family : AgentFamily or None
+        Agents that were tested; None where there are too few nights for that.
     ingested_at : int
         Clock, nanoseconds UTC.
 
@@ -115,17 +117,16 @@ def say(
     Corrupt, Locked, Conflict
         As `storage.shards.write_shards`; nothing is written.
     """
-    when = night.view.night
     found: Mapping[str, EvidenceData] = {}
-    if scores.agents is not None:
-        found = site_evidence(scores.agents, night.schema, when)
+    if family is not None:
+        found = site_evidence(family, store.schema, night)
     told = {monitor_of(site): data for site, data in found.items()}
-    before = _standing(store, when)
+    before = _standing(store, night)
     shards, kept = [], []
     for source, data in told.items():
         top = before.get(source, ())
         shard = make_evidence_shard(
-            when, _next(top), data, event_end=night_end(when),
+            night, _next(top), data, event_end=night_end(night),
             ingested_at=ingested_at, issuer="nightly",
         )  # fmt: skip
         if [(row.kind, row.sha256) for row in top] == [("table", shard.row.sha256)]:
@@ -138,15 +139,13 @@ def say(
         for source, top in sorted(before.items())
         if source not in told and {row.kind for row in top} != {"retraction"}
     ]
-    shards += [_retraction(s, when, before[s], ingested_at) for s in gone]
+    shards += [_retraction(s, night, before[s], ingested_at) for s in gone]
     if shards:
-        write_shards(store, shards, message=f"evidence of the run, night {when}")
+        write_shards(store, shards, message=f"evidence of the run, night {night}")
     return Said(written, tuple(kept), tuple(gone))
 
 
-def _standing(
-    store: BehaviorStore, night: str
-) -> dict[str, tuple[ShardRow, ...]]:
+def _standing(store: BehaviorStore, night: str) -> dict[str, tuple[ShardRow, ...]]:
     """Rows of the highest version that the run ever gave for a night, by source."""
     rows: dict[str, list[ShardRow]] = {}
     for row in (*evidence_rows(store, night=night), *evidence_statements(store)):
