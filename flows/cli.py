@@ -177,6 +177,10 @@ def nightly(
     force: Annotated[
         bool, typer.Option(help="Compute again although nothing has changed.")
     ] = False,
+    weigh: Annotated[
+        str,
+        typer.Option("--consensus", help="Weigh evidence: off, robust or exact."),
+    ] = "off",
     reissue: Annotated[
         bool,
         typer.Option(help="Also issue affected nights before it again: see reconcile."),
@@ -198,13 +202,15 @@ def nightly(
     from flows.parameters import NightParameters  # noqa: PLC0415
 
     with Console(json=json) as console:
-        parameters = NightParameters(
-            home=home, night=night, window=window, false_discovery=false_discovery,
-            sites=tuple(site or ()), cluster=cluster, workers=workers,
-            rows_per_block=rows_per_block, ingest=ingest, force=force, now=now,
-            signatures=signatures, reissue=reissue, reissue_nights=reissue_nights,
-            order="shuffled" if shuffle else "sorted",
-        )  # fmt: skip
+        given = {
+            "home": home, "night": night, "window": window, "workers": workers,
+            "false_discovery": false_discovery, "sites": tuple(site or ()),
+            "cluster": cluster, "rows_per_block": rows_per_block, "ingest": ingest,
+            "force": force, "now": now, "signatures": signatures, "consensus": weigh,
+            "reissue": reissue, "reissue_nights": reissue_nights,
+            "order": "shuffled" if shuffle else "sorted",
+        }  # fmt: skip
+        parameters = NightParameters.model_validate(given)
         console.done(flow(parameters))
 
 

@@ -28,13 +28,18 @@ from tasks.nightly import (
     reduce_step,
     report_step,
     score_step,
+    weigh_step,
 )
 from tasks.plan import Plan, Settings, quarantined_files
 from tasks.report.headline import headline
 from tasks.report.night_report import NightReport
 from tasks.report.write_report import report_folder
+from tasks.weigh import WeighOptions
 
 __all__ = ["NightOutcome", "nightly", "reissue"]
+
+# Outcomes of checks after which a night may be published.
+_SOUND = ("passed", "not run")
 
 
 class NightOutcome(BaseModel):
@@ -126,9 +131,13 @@ def _compute(
     verdicts = check_step(told, *found, quote(CHECKS))
     publish_verdicts(verdicts)
     progress.step()
-    report = report_step(told, planned, *found, quote(verdicts))
+    weighed = None
+    if settings.weigh is not None and all(v.outcome in _SOUND for v in verdicts):
+        weighed = weigh_step(told, *found)
+    kept = quote(weighed)
+    report = report_step(told, planned, *found, quote(verdicts), kept)
     progress.step()
-    page = publish_step(told, planned, *found, quote(report))
+    page = publish_step(told, planned, *found, quote(report), kept)
     publish_report(report, page)
     progress.step()
     get_run_logger().info("%s  %s", headline(report).title, page)
@@ -174,6 +183,11 @@ def _settings(parameters: NightParameters) -> Settings:
         results=parameters.results(),
         quarantined=quarantined_files(parameters.quarantine),
         now=parameters.now_ns,
+        weigh=None
+        if parameters.consensus == "off"
+        else WeighOptions(
+            parameters.consensus, parameters.prior, parameters.evidence_nights
+        ),
     )
 
 

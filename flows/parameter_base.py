@@ -8,7 +8,14 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-__all__ = ["LATEST", "IsoNight", "NightName", "Parameters", "SignedParameters"]
+__all__ = [
+    "LATEST",
+    "IsoNight",
+    "NightName",
+    "Parameters",
+    "SignedParameters",
+    "WeighingParameters",
+]
 
 LATEST = "latest"
 
@@ -95,3 +102,36 @@ class SignedParameters(Parameters):
         description="Whose files must be signed: those of sites and sources with a "
         "key, everybody's, or nobody's; a wrong signature is always refused.",
     )
+
+
+class WeighingParameters(SignedParameters):
+    """A flow that may weigh the evidence of a night."""
+
+    consensus: Literal["off", "robust", "exact"] = Field(
+        default="off",
+        description="Weigh scores and other evidence of the night together: robust "
+        "withstands lying sources, exact believes everybody, off weighs nothing.",
+    )
+    prior: float = Field(
+        default=0.01,
+        gt=0,
+        lt=1,
+        description="Probability before any evidence that an agent is compromised.",
+    )
+    evidence_nights: int = Field(
+        default=0,
+        ge=0,
+        le=800,
+        description="Nights before it whose evidence counts as well, 0 to 800; what "
+        "is always odd about an agent then counts once for each.",
+    )
+
+    def weighing(self) -> dict[str, object]:
+        """Parameters of the consensus; none where nothing is weighed."""
+        if self.consensus == "off":
+            return {}
+        return {
+            "consensus": self.consensus,
+            "prior": self.prior,
+            "evidence_nights": self.evidence_nights,
+        }

@@ -14,6 +14,7 @@ from flows.parameter_base import (
     NightName,
     Parameters,
     SignedParameters,
+    WeighingParameters,
 )
 
 __all__ = [
@@ -52,7 +53,7 @@ class IngestParameters(SignedParameters):
     )
 
 
-class NightParameters(SignedParameters):
+class NightParameters(WeighingParameters):
     """Which night to compute, from how many nights before, and where it runs."""
 
     night: NightName = Field(
@@ -115,6 +116,7 @@ class NightParameters(SignedParameters):
             "window": self.window,
             "false_discovery": self.false_discovery,
             "sites": sorted(self.sites),
+            **self.weighing(),
         }
 
 

@@ -22,6 +22,7 @@ from tasks.check_numbers import NUMBER_CHECKS
 from tasks.check_scores import SCORE_CHECKS
 from tasks.checks import Check, CheckContext, run_checks
 from tasks.cluster import ClusterSession
+from tasks.keep_posteriors import keep
 from tasks.night import Night, Scores, build_night, compute_scores
 from tasks.plan import Plan, Settings, VerdictFailed, decide, versions, window_rows
 from tasks.progress import report_progress
@@ -31,11 +32,13 @@ from tasks.report.changes import changes_since, published_before
 from tasks.report.collect import RunFacts, collect_report
 from tasks.report.headline import summary_line
 from tasks.report.night_report import NightReport
+from tasks.report.posteriors import Posteriors
 from tasks.report.rows import Estimate, Verdict
 from tasks.report.supersede import mark_superseded
 from tasks.report.write_report import report_folder, write_index, write_report
 from tasks.revised import compare_revisions
 from tasks.summaries import Reduced, agents_tonight, reduce_agents, reduce_shards
+from tasks.weigh import WeighOptions, say, weigh
 from tasks.window import roll_window
 
 __all__ = [
@@ -48,6 +51,7 @@ __all__ = [
     "reduce_step",
     "report_step",
     "score_step",
+    "weigh_step",
 ]
 
 CHECKS: tuple[Check, ...] = (*DATA_CHECKS, *NUMBER_CHECKS, *SCORE_CHECKS)
@@ -165,6 +169,21 @@ def check_step(
     return verdicts
 
 
+@task(name="weigh", cache_policy=NO_CACHE)
+def weigh_step(settings: Settings, night: Night, scores: Scores) -> Posteriors:
+    """Write what the scores say into the ledger, and weigh it with other evidence."""
+    store = BehaviorStore.open(settings.store, mode="a")
+    clock = time.time_ns() if settings.now is None else settings.now
+    said = say(store, night.view.night, scores.agents, ingested_at=clock)
+    found = weigh(store, night.view, settings.weigh or WeighOptions())
+    kept = keep(store, found)
+    get_run_logger().info(
+        "evidence of %d sites is new, of %d as before, of %d taken back; posteriors %s",
+        len(said.written), len(said.kept), len(said.withdrawn), kept.run or kept.kind,
+    )  # fmt: skip
+    return kept
+
+
 @task(name="report", cache_policy=NO_CACHE)
 def report_step(
     settings: Settings,
@@ -172,6 +191,7 @@ def report_step(
     night: Night,
     scores: Scores,
     verdicts: tuple[Verdict, ...],
+    posteriors: Posteriors | None = None,
 ) -> NightReport:
     """Collect what the page shows."""
     store = BehaviorStore.open(settings.store)
@@ -194,12 +214,17 @@ def report_step(
         if plan.previous is None
         else compare_revisions(store, plan.previous, night),
     )
-    return collect_report(night, scores, facts)
+    return replace(collect_report(night, scores, facts), posteriors=posteriors)
 
 
 @task(name="publish", cache_policy=NO_CACHE)
 def publish_step(
-    settings: Settings, plan: Plan, night: Night, scores: Scores, report: NightReport
+    settings: Settings,
+    plan: Plan,
+    night: Night,
+    scores: Scores,
+    report: NightReport,
+    posteriors: Posteriors | None = None,
 ) -> Path:
     """Write the page; publish results and identity unless a verdict failed."""
     failed = [v for v in report.verdicts if v.outcome in ("failed", "error")]
@@ -223,6 +248,7 @@ def publish_step(
         "parameters": settings.results,
         "revised": report.revised and asdict(report.revised),
         "changes": [asdict(change) for change in report.changes],
+        "posteriors": posteriors and posteriors.run,
     }
     store = BehaviorStore.open(settings.store, mode="a")
     publish(store, night, scores, replace(record, extra=extra))

@@ -15,6 +15,7 @@ from storage.schema import ShardRow
 from storage.store import BehaviorStore
 from tasks.publish import Published, identity, latest
 from tasks.reconcile import default_as_of, reconcile, window
+from tasks.weigh import WeighOptions, evidence_of_others
 
 __all__ = [
     "Plan",
@@ -54,6 +55,7 @@ class Settings:
     results: dict[str, Any] = field(default_factory=dict)
     quarantined: dict[str, int] = field(default_factory=dict)
     now: int | None = None
+    weigh: WeighOptions | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,11 @@ def decide(settings: Settings) -> Plan:
     view = reconcile(
         store, night, nights=settings.window, roster=settings.sites, as_of=as_of
     )
-    name = identity(view, settings.results, versions()["consilience"])
+    decisive = dict(settings.results)
+    if settings.weigh is not None:
+        nights = settings.weigh.nights
+        decisive["evidence"] = evidence_of_others(store, night, nights)
+    name = identity(view, decisive, versions()["consilience"])
     previous = latest(store, night)
     same = previous is not None and previous.identity == name and not settings.force
     revision = 1 if previous is None else previous.revision + (0 if same else 1)

@@ -23,6 +23,7 @@ from tasks.report.findings import (
     QuantileRow,
     SeasonRow,
 )
+from tasks.report.posteriors import Posteriors
 from tasks.report.revision_rows import Revised
 from tasks.report.rows import (
     AgentRow,
@@ -93,6 +94,7 @@ class NightReport:
     not_tested: tuple[NotTested, ...] = ()
     revised: Revised | None = None
     out_of_date: tuple[str, ...] = ()
+    posteriors: Posteriors | None = None
 
     @property
     def lead_feature(self) -> FeatureNight:

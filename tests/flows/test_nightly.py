@@ -9,8 +9,11 @@ import pytest
 
 from flows.nightly import NightOutcome, nightly
 from flows.parameters import NightParameters
+from storage.evidence import evidence_rows, write_evidence
 from storage.store import BehaviorStore
-from tests.homes import CLOCK, LAST, MISSING_SITE, take_in, write_shard
+from tasks.publish_consensus import consensus_runs, open_consensus
+from tests.homes import CLOCK, LAST, MISSING_SITE, NOW, take_in, write_shard
+from tests.tasks.consensus_data import ENDS, Row, shards
 
 pytestmark = [
     pytest.mark.server,
@@ -135,3 +138,26 @@ def test_too_few_nights_give_values_without_usual_ranges_or_agents(home):
     outcomes = {v["name"]: v["outcome"] for v in shown["verdicts"]}
     assert outcomes["sentinels"] == outcomes["null-uniformity"] == "not run"
     assert outcomes["recompute"] == "passed"
+
+
+def test_scores_are_weighed_with_other_evidence_when_asked_for(home):
+    first = run(home, consensus="robust")
+    store = BehaviorStore.open(str(home / "store"))
+    (kept,) = consensus_runs(store, LAST)
+    said = report(first)["posteriors"]
+    assert (said["run"], len(said["rows"])) == (kept, 10)
+    assert any(line.startswith("Sources: exact") for line in said["lines"])
+    sources = open_consensus(store, kept).source.values.tolist()
+    assert sources == ["monitor-north", "monitor-south", "monitor-west"]
+    assert f"posteriors/{kept}" in first.page.read_text()
+    assert not run(home, consensus="robust").computed
+    forced = run(home, consensus="robust", force=True)
+    after = BehaviorStore.open(str(home / "store"))
+    assert (forced.revision, consensus_runs(after, LAST)) == (2, (kept,))
+    assert len(evidence_rows(after, night=LAST)) == 2, "equal scores say nothing new"
+    told = [Row("probe", "north-001", "peer validation", 3.0, night=LAST)]
+    ENDS[LAST] = NOW - 7 * 3_600 * 10**9
+    write_evidence(BehaviorStore.open(str(home / "store"), mode="a"), shards(told))
+    late = run(home, consensus="robust")
+    assert (late.revision, late.result_digest) == (3, first.result_digest)
+    assert report(late)["posteriors"]["run"] != kept

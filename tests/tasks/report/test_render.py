@@ -239,7 +239,7 @@ def test_failed_checks_come_first_and_say_the_run_is_failed() -> None:
 
 def test_absence_is_one_sentence_under_its_heading() -> None:
     page = parse(render_html(calm()))
-    assert "No source of evidence is connected" in words(page.by_id("evidence").text)
+    assert "No evidence was weighed" in words(page.by_id("evidence").text)
     assert "No shard of a past night" in words(page.by_id("changes").text)
 
 
