@@ -15,7 +15,7 @@ export PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS ?= 180
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup nightly test lint types layers docs check check-slow peers bench clean
+.PHONY: help setup nightly test services lint types layers docs check check-slow peers bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -39,7 +39,11 @@ nightly: setup ## the nightly run on the example data; prints where the report i
 
 # A file stays with one process, so that what it shares is made once.
 test: setup ## the default test suite; TEST_JOBS processes, 2 unless told
-	@$(BIN)/python -m pytest -m "not slow" -n $(TEST_JOBS) --dist loadfile
+	@$(BIN)/python -m pytest -m "not slow and not services" -n $(TEST_JOBS) --dist loadfile
+
+# One after the other: each starts daemons that would be short of two cores together.
+services: setup ## tests against PostgreSQL, SLURM, Dask Gateway, network namespaces, deployments
+	@$(BIN)/python -m pytest -m "services and not slow"
 
 lint: setup ## style and formatting
 	@$(BIN)/ruff check .
@@ -56,11 +60,12 @@ docs: setup ## build the documentation into docs/_build/html
 	@$(BIN)/python docs/check_pages.py docs/_build/html
 
 # One after the other, also under `make -j`: the cheap answers come first.
-check: ## lint, types, layers, test and docs: what has to pass before a merge
+check: ## lint, types, layers, test, services and docs: what has to pass before a merge
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory types
 	@$(MAKE) --no-print-directory layers
 	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory services
 	@$(MAKE) --no-print-directory docs
 
 check-slow: setup ## calibration, kills and full sizes; takes long
