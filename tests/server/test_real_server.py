@@ -20,7 +20,11 @@ from tests.homes import LAST, MISSING_SITE
 if TYPE_CHECKING:
     from tests.server.conftest import Nights, Server
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.services,
+    pytest.mark.timeout(400),
+]
 
 LOOKED = {"ingest", "plan", "affected", "mark"}  # also when nothing new arrived
 STEPS = LOOKED | {
