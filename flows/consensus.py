@@ -15,7 +15,8 @@ from pydantic import BaseModel
 from flows.artifacts import publish_consensus_answer
 from flows.parameters import ConsensusParameters
 from storage.store import BehaviorStore
-from tasks.cluster import ClusterConfig, cluster_session
+from tasks.cluster import cluster_session
+from tasks.cluster_config import ClusterConfig
 from tasks.consensus_conclude import ConsensusOptions
 from tasks.consensus_night import consensus_of_night
 from tasks.consensus_result import Consensus

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from flows.artifacts import publish_label_answer
 from storage.answers import AnswerColumns, read_answers
-from tasks.cluster import ClusterConfig, cluster_session
+from tasks.cluster import cluster_session
+from tasks.cluster_config import ClusterConfig
 from tasks.keys import Answer
 from tasks.label_answers import (
     LabelOptions,

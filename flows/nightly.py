@@ -16,7 +16,8 @@ from flows.parameters import NightParameters
 from flows.reissue import AffectedNight, reconcile_earlier
 from storage.authenticity import SignaturePolicy
 from storage.ingest import landing_files
-from tasks.cluster import ClusterConfig, cluster_session
+from tasks.cluster import cluster_session
+from tasks.cluster_config import ClusterConfig
 from tasks.ingest import ingest_step
 from tasks.nightly import (
     CHECKS,
@@ -117,7 +118,8 @@ def _compute(
 ) -> NightOutcome:
     progress = NightProgress(plan.night)
     told, planned = quote(settings), quote(plan)
-    with cluster_session(_cluster(parameters)) as session:
+    name = f"consilience-{plan.night}-{plan.run[:8]}"
+    with cluster_session(_cluster(parameters), name) as session:
         cluster = quote(session)
         records = reduce_step(told, planned, cluster)
         progress.step()

@@ -14,7 +14,8 @@ from stats.summary import StatsError
 from storage.errors import StorageError, TooLate
 from storage.store import BehaviorStore
 from tasks.affected import Affected
-from tasks.cluster import ClusterConfig, cluster_session
+from tasks.cluster import cluster_session
+from tasks.cluster_config import ClusterConfig
 from tasks.plan import VerdictFailed
 from tasks.progress import report_progress
 from tasks.publish import latest

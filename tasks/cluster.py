@@ -1,4 +1,4 @@
-"""Where the work runs: a Dask cluster described by a small YAML file.
+"""A session with the cluster where the work runs: started when asked for, then closed.
 
 Nothing here imports prefect, so Dask workers start fast and small.
 """
@@ -6,130 +6,22 @@ Nothing here imports prefect, so Dask workers start fast and small.
 from __future__ import annotations
 
 import contextlib
-import importlib.resources
 import os
-import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
-from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from dataclasses import dataclass, field
+from typing import Any
 
-import yaml
-from distributed import Client, LocalCluster, Worker, WorkerPlugin
+from distributed import Client, Worker, WorkerPlugin
 
+from tasks.cluster_config import ClusterConfig, ClusterError
+from tasks.cluster_start import SINGLE_THREADED, security, start_cluster
+from tasks.environment import differences, environment
+from tasks.live_workers import live_workers
 from tasks.warm_kernels import warm_kernels
 
-__all__ = ["ClusterConfig", "ClusterError", "ClusterSession", "cluster_session"]
+__all__ = ["ClusterSession", "cluster_session"]
 
-# One thread per BLAS and numba call: Dask already runs one task per core.
-_SINGLE_THREADED = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "NUMBA_NUM_THREADS": "1",
-}
-
-
-class ClusterError(RuntimeError):
-    """A cluster description is wrong, or no scheduler answers."""
-
-    kind: ClassVar[str] = "cluster"
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterConfig:
-    """A validated cluster description.
-
-    Attributes
-    ----------
-    kind : {"local", "threads", "address"}
-        Worker processes here, threads in this process, or a running scheduler.
-    workers, threads_per_worker : int
-        For `local` and `threads`.
-    memory_limit : str or None
-        Per worker process, for example "1GiB"; None sets no limit.  Threads have none:
-        each would measure the whole process, and all would pause in a large one.
-    dashboard : str or None
-        ``host:port`` of the Dask dashboard.
-    address : str or None
-        Of the running scheduler, for `address`.
-    timeout : float
-        Seconds to wait for the scheduler and the first worker.
-    """
-
-    kind: Literal["local", "threads", "address"] = "local"
-    workers: int = 2
-    threads_per_worker: int = 1
-    memory_limit: str | None = "1GiB"
-    dashboard: str | None = None
-    address: str | None = None
-    timeout: float = 60.0
-    environment: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.kind not in ("local", "threads", "address"):
-            raise ClusterError(
-                f"cluster: unknown kind {self.kind!r}. Use local, threads or address."
-            )
-        if self.kind == "address" and not self.address:
-            raise ClusterError(
-                "cluster: kind is address but no address is given. "
-                "Add `address: tcp://host:8786`."
-            )
-        if self.workers < 1 or self.threads_per_worker < 1:
-            raise ClusterError(
-                f"cluster: {self.workers} workers with {self.threads_per_worker} "
-                "threads. Use at least 1 of each."
-            )
-
-    @classmethod
-    def load(cls, name: str) -> Self:
-        """Read a description.
-
-        Parameters
-        ----------
-        name : str
-            The path of a YAML file, the name of one that is shipped (``local``,
-            ``threads``, ``address``), or the address of a scheduler
-            (``tcp://host:port``).
-
-        Raises
-        ------
-        ClusterError
-            When there is no such file, or it holds unknown or wrong entries.
-        """
-        if "://" in name:
-            return cls(kind="address", address=name, timeout=30.0)
-        path = Path(name)
-        if path.suffix in {".yaml", ".yml"} and path.is_file():
-            text = path.read_text(encoding="utf-8")
-        else:
-            shipped = importlib.resources.files("deploy") / "clusters" / f"{name}.yaml"
-            if not shipped.is_file():
-                raise ClusterError(
-                    f"cluster: neither a file nor a shipped description: {name!r}. "
-                    "Give a YAML file, local, threads, or tcp://host:port."
-                )
-            text = shipped.read_text(encoding="utf-8")
-        return cls.parse(text, source=name)
-
-    @classmethod
-    def parse(cls, text: str, *, source: str = "cluster") -> Self:
-        """Read a description from YAML text.
-
-        Raises
-        ------
-        ClusterError
-            When the text is no mapping or holds unknown entries.
-        """
-        entries: Any = yaml.safe_load(text)
-        known = {f.name for f in fields(cls)}
-        if not isinstance(entries, dict) or not set(entries) <= known:
-            extra = sorted(set(entries) - known) if isinstance(entries, dict) else []
-            raise ClusterError(
-                f"{source}: unknown entries {extra}. Use {', '.join(sorted(known))}."
-            )
-        return cls(**entries)
+_SHOWN = 3
 
 
 class WarmKernels(WorkerPlugin):
@@ -149,33 +41,38 @@ class WarmKernels(WorkerPlugin):
 
 @dataclass(slots=True)
 class ClusterSession:
-    """A client that is started when first asked for and replaced when it has died."""
+    """A client that is started when first asked for and replaced when it has died.
+
+    Attributes
+    ----------
+    config : ClusterConfig
+    name : str
+        Of the run, shown where others see its jobs or pods.
+    """
 
     config: ClusterConfig
+    name: str = "consilience"
     _client: Client | None = None
-    _cluster: LocalCluster | None = None
+    _started: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    _compared: set[str] = field(default_factory=set)
 
     def client(self) -> Client:
-        """Return a live client.
+        """Return a live client, after comparing what its new workers run with this.
 
         Raises
         ------
         ClusterError
-            When no scheduler answers within the configured time.
+            When no scheduler answers or no worker comes within the configured time, or
+            a worker runs other code or other versions of libraries.
         """
-        if self._client is not None and self._alive(self._client):
-            return self._client
-        self.close()
-        try:
-            self._client = self._connect()
-            self._client.register_plugin(WarmKernels())
-        except (OSError, TimeoutError) as error:
+        if self._client is None or self._client.status != "running":
             self.close()
-            raise ClusterError(
-                f"cluster: no scheduler at {self.config.address or self.config.kind} "
-                f"within {self.config.timeout:g} s ({error}). "
-                "Start it, or name another cluster file."
-            ) from error
+            try:
+                self._client = self._connect()
+            except (OSError, TimeoutError) as error:
+                self.close()
+                raise ClusterError(self._unanswered(error)) from error
+        self._compare(self._client)
         return self._client
 
     def close(self) -> None:
@@ -183,48 +80,95 @@ class ClusterSession:
         with contextlib.suppress(OSError, TimeoutError):
             if self._client is not None:
                 self._client.close()
-            if self._cluster is not None:
-                self._cluster.close()
-        self._client = self._cluster = None
+        self._client = None
+        self._compared.clear()
+        with contextlib.suppress(OSError, TimeoutError):
+            self._started.close()
 
     def _connect(self) -> Client:
         config = self.config
-        if config.kind == "address":
-            return Client(config.address, set_as_default=False, timeout=config.timeout)
-        with warnings.catch_warnings():
-            # A taken dashboard port is not worth a warning on every night.
-            warnings.filterwarnings("ignore", message="Port .* is already in use")
-            limit = config.memory_limit if config.kind == "local" else None
-            self._cluster = LocalCluster(
-                n_workers=config.workers,
-                threads_per_worker=config.threads_per_worker,
-                processes=config.kind == "local",
-                memory_limit=limit or 0,
-                dashboard_address=config.dashboard,
-                host="127.0.0.1" if config.kind == "local" else None,
-                silence_logs=40,
-            )
-        client = Client(self._cluster, set_as_default=False, timeout=config.timeout)
-        client.wait_for_workers(config.workers, timeout=config.timeout)
+        target: Any = config.address
+        guard = security(config)
+        if config.kind != "address":
+            target = self._started.enter_context(start_cluster(config, self.name))
+            guard = getattr(target, "security", None)
+        client = Client(
+            target, security=guard, set_as_default=False, timeout=config.timeout
+        )
+        # Jobs and pods come one by one: the first is enough to begin.
+        all_of_them = config.kind in ("local", "threads")
+        client.wait_for_workers(
+            config.workers if all_of_them else 1, timeout=config.timeout
+        )
         return client
 
-    @staticmethod
-    def _alive(client: Client) -> bool:
-        return client.status == "running"
+    def _unanswered(self, error: Exception) -> str:
+        config = self.config
+        where = config.address or config.kind
+        if isinstance(error, TimeoutError) and "workers" in str(error):
+            return (
+                f"cluster: no worker at {where} within {config.timeout:g} s ({error}). "
+                "Look at the queue and at the logs of the workers, or raise `timeout`."
+            )
+        return (
+            f"cluster: no scheduler at {where} within {config.timeout:g} s ({error}). "
+            "Start it, or name another cluster file."
+        )
+
+    def _compare(self, client: Client) -> None:
+        """Compare the environment of workers not seen before, then warm them."""
+        if self.config.kind in ("local", "threads"):
+            unseen = [] if self._compared else ["these are this installation"]
+        else:
+            unseen = [a for a in live_workers(client) if a not in self._compared]
+            if unseen and self.config.same_environment:
+                _same_environment(client, unseen)
+        if unseen and not self._compared:
+            client.register_plugin(WarmKernels())
+        self._compared.update(unseen)
+
+
+def _same_environment(client: Client, workers: list[str]) -> None:
+    mine = environment()
+    found = client.run(environment, workers=workers, on_error="return")
+    wrong = []
+    for address, theirs in found.items():
+        if isinstance(theirs, OSError):
+            continue  # it has gone since; whoever takes its place is asked again
+        if not isinstance(theirs, dict):
+            wrong.append(f"{address}: {type(theirs).__name__}: {theirs}")
+        elif differs := differences(theirs, [mine]):
+            wrong.append(f"{address}: {', '.join(differs)}")
+    if wrong:
+        more = f" and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
+        raise ClusterError(
+            f"cluster: {len(wrong)} of {len(workers)} workers run something else than "
+            f"this process. {'; '.join(wrong[:_SHOWN])}{more}. Install the same "
+            "versions there, or set `same_environment: false` if you know better."
+        )
 
 
 @contextlib.contextmanager
-def cluster_session(config: ClusterConfig) -> Iterator[ClusterSession]:
-    """Hold a session for the length of a run and close what it started."""
-    before = {name: os.environ.get(name) for name in _SINGLE_THREADED}
-    os.environ.update(_SINGLE_THREADED | config.environment)
-    session = ClusterSession(config)
+def cluster_session(
+    config: ClusterConfig, name: str = "consilience"
+) -> Iterator[ClusterSession]:
+    """Hold a session for the length of a run and close what it started.
+
+    Parameters
+    ----------
+    config : ClusterConfig
+    name : str
+        Of the run; letters, digits and hyphens.
+    """
+    before = {k: os.environ.get(k) for k in SINGLE_THREADED | config.environment}
+    os.environ.update(SINGLE_THREADED | config.environment)
+    session = ClusterSession(config, name)
     try:
         yield session
     finally:
         session.close()
-        for name, value in before.items():
+        for variable, value in before.items():
             if value is None:
-                os.environ.pop(name, None)
+                os.environ.pop(variable, None)
             else:
-                os.environ[name] = value
+                os.environ[variable] = value

@@ -12,7 +12,8 @@ from typing import Literal
 
 from stats.replicas import answer_digest, commitment, more_replicas, withdrawn
 from stats.vote import NoQuorum, Verdict, replicas_at_first, replicas_at_most, vote
-from tasks.replica_findings import Dissent, Silence, differences
+from tasks.environment import differences
+from tasks.replica_findings import Dissent, Silence
 from tasks.replica_pool import Nothing, ReplicaPool
 from tasks.replica_tasks import Reply, Request
 

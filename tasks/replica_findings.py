@@ -5,11 +5,10 @@ Nothing here imports prefect, so Dask workers start fast and small.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Dissent", "Silence", "differences"]
+__all__ = ["Dissent", "Silence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,33 +55,3 @@ class Silence:
     partition: int
     cause: Literal["died", "late", "failed"]
     detail: str = ""
-
-
-def differences(
-    mine: dict[str, str], others: Iterable[dict[str, str]]
-) -> tuple[str, ...]:
-    """Entries of an environment that none of the others has alike.
-
-    Parameters
-    ----------
-    mine : dict of str to str
-    others : iterable of dict of str to str
-
-    Returns
-    -------
-    tuple of str
-        One text per entry, by name.
-
-    Examples
-    --------
-    >>> differences({"numpy": "1"}, [{"numpy": "2"}, {"numpy": "3"}])
-    ('numpy 1, not 2 or 3',)
-    """
-    found: list[str] = []
-    theirs = list(others)
-    for name in sorted({name for each in (mine, *theirs) for name in each}):
-        known = {each.get(name, "absent") for each in theirs}
-        value = mine.get(name, "absent")
-        if value not in known:
-            found.append(f"{name} {value}, not {' or '.join(sorted(known))}")
-    return tuple(found)

@@ -5,25 +5,17 @@ Nothing here imports prefect, so Dask workers start fast and small.
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import importlib.metadata
-import platform
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
-import stats
-import storage
-import tasks
 from stats.replicas import answer_digest, commitment
 from stats.summary import Summary, pack
+from tasks.environment import environment
 
-__all__ = ["Reply", "Request", "attest", "environment", "state_of"]
+__all__ = ["Reply", "Request", "attest", "state_of"]
 
 B = TypeVar("B")
-_LIBRARIES = ("numpy", "numba", "scipy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,32 +70,3 @@ def attest(state: bytes, request: Request) -> Reply:
         state, partition=request.partition, input_hash=request.input_hash
     )
     return Reply(digest, commitment(request.salt, state), environment())
-
-
-@functools.cache
-def environment() -> dict[str, str]:
-    """Name everything that may change bits: our code, libraries, interpreter, machine.
-
-    Returns
-    -------
-    dict of str to str
-        ``code`` is the first half of the SHA-256 of our source files.
-    """
-    found = {name: importlib.metadata.version(name) for name in _LIBRARIES}
-    return {
-        "code": _code(),
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        **found,
-    }
-
-
-def _code() -> str:
-    text = hashlib.sha256()
-    for package in (stats, storage, tasks):
-        folder = Path(str(package.__file__)).parent
-        for path in sorted(folder.rglob("*.py")):
-            body = path.read_bytes()
-            name = path.relative_to(folder.parent).as_posix()
-            text.update(f"{name} {len(body)}\n".encode() + body)
-    return text.hexdigest()[:32]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from stats.summary import Incompatible, InvalidInput, Summary, merge_all, unpack
 from stats.vote import replicas_at_most
-from tasks.cluster import ClusterError
+from tasks.cluster_config import ClusterError
 from tasks.reduce import ProgressCallback
 from tasks.replica_collector import Collector
 from tasks.replica_findings import Dissent, Silence

@@ -152,8 +152,8 @@ def test_help_lists_every_target() -> None:
     shown = make("--no-print-directory").stdout
     assert set(re.findall(r"^  make ([a-z-]+) ", shown, re.MULTILINE)) == TARGETS
     assert {
-        "help", "setup", "nightly", "test", "services", "lint", "types", "layers", "docs",
-        "check", "check-slow", "peers", "bench", "clean",
+        "help", "setup", "nightly", "test", "services", "lint", "types", "layers",
+        "docs", "check", "check-slow", "peers", "bench", "clean",
     } == TARGETS  # fmt: skip
 
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from stats.kernels import warm
 from storage.chunks import ChunkSource
 from tasks.array_pass import reduce_array
-from tasks.cluster import ClusterConfig, cluster_session
+from tasks.cluster import cluster_session
+from tasks.cluster_config import ClusterConfig
 from tasks.memory import peak_memory
 from tests.bench.data import repeated
 from tests.bench.engine import exact

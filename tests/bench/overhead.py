@@ -12,7 +12,8 @@ from distributed import Client
 
 from storage.chunks import ChunkSource
 from tasks.array_pass import ArrayPass
-from tasks.cluster import ClusterConfig, cluster_session
+from tasks.cluster import cluster_session
+from tasks.cluster_config import ClusterConfig
 from tests.bench.data import repeated
 from tests.bench.engine import exact, nothing, plain_loop
 from tests.bench.options import Options

@@ -20,7 +20,8 @@ from tasks.agent_series import plan_parts, read_part
 from tasks.baselines import compute_baselines
 from tasks.check_scores import check_changes
 from tasks.checks import CheckFailed
-from tasks.cluster import ClusterConfig, cluster_session
+from tasks.cluster import cluster_session
+from tasks.cluster_config import ClusterConfig
 from tasks.moving_together import team_series
 from tasks.reconcile import reconcile
 from tasks.summaries import merge_parts, reduce_shards

@@ -20,7 +20,8 @@ from stats.summary import InvalidInput
 from storage.chunks import ChunkSource
 from storage.errors import Corrupt
 from tasks.array_pass import ArrayPass, _ChunkGroups, reduce_array
-from tasks.cluster import ClusterConfig, cluster_session
+from tasks.cluster import cluster_session
+from tasks.cluster_config import ClusterConfig
 from tasks.memory import MemoryLimit
 
 AGENTS, TIMES, FEATURES, GROUPS = 61, 6, 3, 9

@@ -7,7 +7,8 @@ import os
 import pytest
 from distributed import Client, LocalCluster
 
-from tasks.cluster import ClusterConfig, ClusterError, cluster_session
+from tasks.cluster import cluster_session
+from tasks.cluster_config import ClusterConfig, ClusterError
 from tasks.live_workers import live_workers
 
 
@@ -27,11 +28,14 @@ def test_a_file_of_ones_own_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("kind: cloud", "unknown kind 'cloud'"),
+        ("kind: cloud", "kind is 'cloud': .*'slurm', 'kubernetes' or 'gateway'"),
         ("kind: address", "no address is given"),
-        ("workers: 0", "0 workers"),
-        ("nodes: 3", r"unknown entries \['nodes'\]"),
-        ("- local", "unknown entries"),
+        ("workers: 0", "workers is 0: .*greater than or equal to 1"),
+        ("workers: 4\nmaximum: 2", "maximum is 2, below 4 workers"),
+        ("kind: [local", "no YAML"),
+        ("tls: {ca: no.pem, cert: c.pem, key: k.pem}", "no such file: no.pem"),
+        ("nodes: 3", "nodes is 3: Unexpected keyword argument"),
+        ("- local", "no entries"),
     ],
 )
 def test_a_wrong_description_says_what_to_use(text, what):

@@ -17,7 +17,8 @@ from storage.integrity import verify
 from storage.key_store import write_keys
 from storage.store import BehaviorStore
 from tasks import evidence_pass
-from tasks.cluster import ClusterConfig, cluster_session
+from tasks.cluster import cluster_session
+from tasks.cluster_config import ClusterConfig
 from tasks.consensus import ConsensusOptions, consensus_of_night
 from tasks.consensus_answer import agent_answer
 from tasks.consensus_words import agent_words, population_words

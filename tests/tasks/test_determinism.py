@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 
 from storage.store import BehaviorStore
-from tasks.cluster import ClusterConfig, cluster_session
+from tasks.cluster import cluster_session
+from tasks.cluster_config import ClusterConfig
 from tasks.night import build_night
 from tasks.reconcile import reconcile
 from tasks.summaries import agents_tonight, reduce_agents, reduce_shards

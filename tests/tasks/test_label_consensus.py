@@ -7,7 +7,8 @@ import pytest
 
 from stats.reliability import aggregate_labels
 from stats.summary import InvalidInput
-from tasks.cluster import ClusterConfig, cluster_session
+from tasks.cluster import cluster_session
+from tasks.cluster_config import ClusterConfig
 from tasks.label_consensus import label_consensus
 from tests.annotators import Answers, annotate
 

@@ -12,7 +12,8 @@ from stats.moments import GroupMoments
 from stats.summary import merge_all
 from storage.chunks import ChunkSource
 from tasks.array_pass import ArrayPass
-from tasks.cluster import ClusterConfig, cluster_session
+from tasks.cluster import cluster_session
+from tasks.cluster_config import ClusterConfig
 from tasks.memory import MemoryLimit, allowed_bytes, peak_memory
 from tests.bench.data import Files, Population, repeated
 

@@ -11,7 +11,8 @@ import pytest
 import tasks.reduce
 from stats.moments import GroupMoments
 from stats.summary import InvalidInput
-from tasks.cluster import ClusterConfig, cluster_session
+from tasks.cluster import cluster_session
+from tasks.cluster_config import ClusterConfig
 from tasks.reduce import tree_reduce, tree_reduce_many
 
 ROWS, FEATURES, GROUPS = 400, 3, 7

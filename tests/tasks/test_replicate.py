@@ -17,7 +17,9 @@ from stats.replicas import answer_digest, commitment
 from stats.summary import Incompatible, InvalidInput, merge_all, pack
 from stats.vote import NoQuorum
 from tasks import replica_tasks
-from tasks.cluster import ClusterConfig, cluster_session
+from tasks.cluster import cluster_session
+from tasks.cluster_config import ClusterConfig
+from tasks.environment import environment
 from tasks.reduce import tree_reduce
 from tasks.replica_tasks import Reply
 from tasks.replicate import TooFewWorkers, replicated_reduce
@@ -219,7 +221,7 @@ def test_summaries_of_another_class_are_refused(client):
 
 
 def test_the_environment_names_code_and_libraries():
-    found = replica_tasks.environment()
+    found = environment()
     assert found["numpy"] == np.__version__
     assert found["numba"] == numba.__version__
     assert len(bytes.fromhex(found["code"])) == 16

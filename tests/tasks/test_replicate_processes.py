@@ -13,6 +13,7 @@ from distributed import Client, LocalCluster, WorkerPlugin, get_worker
 from stats.evidence_sums import EvidenceSums
 from stats.summary import merge_all
 from tasks import replica_tasks
+from tasks.environment import environment
 from tasks.live_workers import live_workers
 from tasks.replica_tasks import Reply
 from tasks.replicate import replicated_reduce
@@ -65,7 +66,7 @@ def tampered(state: bytes, request: replica_tasks.Request) -> Reply:
         bytes(changed), partition=request.partition, input_hash=request.input_hash
     )
     sealed = replica_tasks.commitment(request.salt, bytes(changed))
-    return Reply(digest, sealed, replica_tasks.environment())
+    return Reply(digest, sealed, environment())
 
 
 @pytest.fixture(scope="module")
