@@ -12,7 +12,9 @@ from typing import Annotated
 
 import typer
 
+from flows.backfill_command import backfill
 from flows.consensus_command import consensus
+from flows.deploy_command import deploy
 from flows.export_command import export
 from flows.investigate_command import investigate
 from flows.keys_command import keys, sign
@@ -215,6 +217,8 @@ def nightly(
 
 
 app.command()(reconcile)
+app.command()(backfill)
+app.command()(deploy)
 app.command()(ledger)
 app.command()(consensus)
 app.command()(investigate)

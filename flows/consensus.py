@@ -13,7 +13,7 @@ from prefect.runtime import flow_run
 from pydantic import BaseModel
 
 from flows.artifacts import publish_consensus_answer
-from flows.parameters import ConsensusParameters
+from flows.consensus_parameters import ConsensusParameters
 from storage.store import BehaviorStore
 from tasks.cluster import cluster_session
 from tasks.cluster_config import ClusterConfig

@@ -85,8 +85,8 @@ def consensus(
     one and writes nothing: who says what, what would change it, who is left out.
     """
     from flows.consensus import consensus_here  # noqa: PLC0415
+    from flows.consensus_parameters import ConsensusParameters  # noqa: PLC0415
     from flows.console import Console  # noqa: PLC0415
-    from flows.parameters import ConsensusParameters  # noqa: PLC0415
 
     with Console(json=json) as console:
         given = {

@@ -65,7 +65,8 @@ class LabelsParameters(BaseModel):
         default=None,
         gt=0,
         le=1,
-        description="Share of the answers that is independent; empty: estimated.",
+        description="Share of the answers that is independent, above 0 to 1; empty: "
+        "estimated.",
     )
     one_vote: bool = Field(
         default=True,

@@ -12,6 +12,8 @@ from prefect.utilities.annotations import quote as _quote
 from pydantic import BaseModel
 
 from flows.artifacts import NightProgress, publish_report, publish_verdicts
+from flows.catch_up import catch_up
+from flows.one_run import one_run
 from flows.parameters import NightParameters
 from flows.reissue import AffectedNight, reconcile_earlier
 from storage.authenticity import SignaturePolicy
@@ -59,6 +61,7 @@ class NightOutcome(BaseModel):
     checks_passed: int
     out_of_date: int = 0
     reissued: tuple[AffectedNight, ...] = ()
+    caught_up: tuple[str, ...] = ()
 
 
 def quote(value: Any) -> Any:
@@ -86,9 +89,11 @@ def nightly(parameters: NightParameters) -> NightOutcome:
     publishes nothing.  A night that already stands is left as it is.  Nights before it
     that changed shards affect are marked out of date, or issued again if asked for.
     """
-    outcome = _one_night(parameters)
-    earlier = reconcile_earlier(parameters, outcome.night, reissue)
-    return outcome.model_copy(update=earlier)
+    with one_run(parameters.home, "nightly"):
+        outcome = _one_night(parameters)
+        caught = catch_up(parameters, outcome.night, reissue)
+        earlier = reconcile_earlier(parameters, outcome.night, reissue)
+    return outcome.model_copy(update=earlier | {"caught_up": caught})
 
 
 @flow(name="reissue", flow_run_name=_run_name, validate_parameters=True)
@@ -118,7 +123,7 @@ def _compute(
 ) -> NightOutcome:
     progress = NightProgress(plan.night)
     told, planned = quote(settings), quote(plan)
-    name = f"consilience-{plan.night}-{plan.run[:8]}"
+    name = f"consilience-{plan.run}"
     with cluster_session(_cluster(parameters), name) as session:
         cluster = quote(session)
         records = reduce_step(told, planned, cluster)

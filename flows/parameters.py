@@ -18,7 +18,6 @@ from flows.parameter_base import (
 )
 
 __all__ = [
-    "ConsensusParameters",
     "IngestParameters",
     "InvestigateParameters",
     "NightParameters",
@@ -81,7 +80,10 @@ class NightParameters(WeighingParameters):
         description="local, threads, a YAML file, or the address of a scheduler.",
     )
     workers: int | None = Field(
-        default=None, ge=1, le=1024, description="Override the number of workers."
+        default=None,
+        ge=1,
+        le=1024,
+        description="Override the number, 1 to 1024.",
     )
     rows_per_block: int | None = Field(
         default=None, ge=1, description="Agents per Dask task; empty: as stored."
@@ -99,6 +101,13 @@ class NightParameters(WeighingParameters):
     force: bool = Field(
         default=False, description="Compute again even when nothing has changed."
     )
+    catch_up: int = Field(
+        default=0,
+        ge=0,
+        le=800,
+        description="With latest: also publish delivered nights that were missed among "
+        "so many before it, 0 to 800.",
+    )
     reissue: bool = Field(
         default=False,
         description="Also issue nights before it again that changed shards affect.",
@@ -107,7 +116,7 @@ class NightParameters(WeighingParameters):
         default=7,
         ge=1,
         le=800,
-        description="How many nights before it those may lie.",
+        description="How many nights before it those may lie, 1 to 800.",
     )
 
     def results(self) -> dict[str, object]:
@@ -131,8 +140,8 @@ class ReconcileParameters(SignedParameters):
         default=None,
         ge=0,
         le=10_000,
-        description="How many nights to issue again at most, newest first; the others "
-        "are marked out of date. Empty: all.",
+        description="How many nights to issue again at most, 0 to 10,000, newest "
+        "first; the others are marked out of date. Empty: all.",
     )
     dry_run: bool = Field(
         default=False, description="Say what is affected and change nothing."
@@ -144,17 +153,23 @@ class ReconcileParameters(SignedParameters):
         default=60,
         ge=1,
         le=800,
-        description="Window of nights whose publication does not name its own.",
+        description="Window, 1 to 800, of nights whose publication names none.",
     )
     false_discovery: float = Field(
-        default=0.05, gt=0, lt=1, description="The same for the false-discovery rate."
+        default=0.05,
+        gt=0,
+        lt=1,
+        description="False-discovery rate of such nights, 0 to 1.",
     )
     cluster: str = Field(
         default="local",
         description="local, threads, a YAML file, or the address of a scheduler.",
     )
     workers: int | None = Field(
-        default=None, ge=1, le=1024, description="Override the number of workers."
+        default=None,
+        ge=1,
+        le=1024,
+        description="Override the number, 1 to 1024.",
     )
 
 
@@ -198,85 +213,3 @@ class InvestigateParameters(Parameters):
         """When the page is made: now, or the replayed clock."""
         moment = self.now or dt.datetime.now(dt.UTC)
         return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-
-
-class ConsensusParameters(Parameters):
-    """Whose evidence is weighed, and how."""
-
-    agent: str | None = Field(
-        default=None,
-        description="Explain this agent; empty: decide about all and publish that.",
-    )
-    night: NightName = Field(
-        default=LATEST,
-        description="Last night, YYYY-MM-DD; latest is the newest with evidence.",
-    )
-    nights: int = Field(
-        default=60,
-        ge=0,
-        le=800,
-        description="Nights before it whose evidence counts as well, 0 to 800.",
-    )
-    mode: Literal["robust", "exact"] = Field(
-        default="robust",
-        description="robust withstands lying sources, exact believes everybody.",
-    )
-    liars: int | None = Field(
-        default=None,
-        ge=0,
-        description="Lying sources to withstand; empty: the most that the known ones "
-        "allow, (n - 1) // 3.",
-    )
-    prior: float = Field(
-        default=0.01,
-        gt=0,
-        lt=1,
-        description="Probability before any evidence that an agent is compromised.",
-    )
-    tempering: float | None = Field(
-        default=None,
-        gt=0,
-        le=1,
-        description="Share of the evidence that is independent; empty: estimated.",
-    )
-    expected: tuple[str, ...] = Field(
-        default=(),
-        description="Sources to reckon with beside those that ever delivered.",
-    )
-    signed_only: bool = Field(
-        default=False, description="Leave out evidence that is not signed."
-    )
-    one_voice: bool = Field(
-        default=True,
-        description="Sources that repeat one another have one voice together.",
-    )
-    weights: Literal["learnt"] | None = Field(
-        default=None,
-        description="In mode exact: sources count as far as the others bear them out; "
-        "empty: as much as they say.",
-    )
-    informative: int | None = Field(
-        default=None,
-        ge=0,
-        description="In mode robust: honest sources that audits have shown to tell the "
-        "hypotheses apart; enough of them allow the status supported.",
-    )
-    cluster: str | None = Field(
-        default=None,
-        description="local, threads, a YAML file, or the address of a scheduler; "
-        "empty: in this process.",
-    )
-    worker_faults: int | None = Field(
-        default=None,
-        ge=0,
-        description="Faulty workers to withstand: partitions are computed by several "
-        "of the cluster; empty: workers are trusted.",
-    )
-    top: int = Field(
-        default=20, ge=0, le=10_000, description="Agents shown, the likeliest first."
-    )
-    output: Path | None = Field(
-        default=None,
-        description="Folder for posteriors.parquet; empty: posteriors/RUN in the home "
-        "folder.",
-    )

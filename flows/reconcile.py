@@ -9,6 +9,7 @@ from prefect.artifacts import create_table_artifact
 from pydantic import BaseModel
 
 from flows.nightly import reissue
+from flows.one_run import one_run
 from flows.parameters import ReconcileParameters
 from flows.reissue import AffectedNight, issue_again, left
 from storage.authenticity import SignaturePolicy
@@ -63,6 +64,13 @@ def reconcile(parameters: ReconcileParameters) -> ReconcileOutcome:
     Where everything stands nothing is computed and nothing is written.  Posteriors of
     evidence that changed are listed as out of date or superseded.
     """
+    with one_run(parameters.home, "reconcile"):
+        outcome = _reconcile(parameters)
+    get_run_logger().info("%s", summary(outcome))
+    return outcome
+
+
+def _reconcile(parameters: ReconcileParameters) -> ReconcileOutcome:
     applied, refused = _take_in(parameters)
     published, affected = affected_step(
         str(parameters.store), window_nights=parameters.window
@@ -84,7 +92,7 @@ def reconcile(parameters: ReconcileParameters) -> ReconcileOutcome:
         parameters.home / "posteriors",
         dry_run=parameters.dry_run,
     )
-    outcome = ReconcileOutcome(
+    return ReconcileOutcome(
         dry_run=parameters.dry_run,
         applied=applied,
         refused=refused,
@@ -92,8 +100,6 @@ def reconcile(parameters: ReconcileParameters) -> ReconcileOutcome:
         nights=tuple(nights.values()),
         posteriors=tuple(one.as_dict() | {"what": str(one)} for one in posteriors),
     )
-    get_run_logger().info("%s", summary(outcome))
-    return outcome
 
 
 def summary(outcome: ReconcileOutcome) -> str:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from flows.cli import app
 from flows.consensus import consensus
-from flows.parameters import ConsensusParameters
+from flows.consensus_parameters import ConsensusParameters
 from storage.store import BehaviorStore
 from tasks.publish_consensus import consensus_runs
 from tests.tasks.consensus_data import NIGHTS, drawn, store_of
