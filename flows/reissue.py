@@ -61,7 +61,8 @@ def issue_again(
     """Run every night again with the parameters it was published with.
 
     A night that cannot be computed keeps the revision that stands; the others are
-    issued all the same.  One cluster serves all of them.
+    issued all the same.  One cluster serves all of them, where its address is enough to
+    use it: certificates, a gateway's proxy and the like are in the description alone.
 
     Parameters
     ----------
@@ -77,7 +78,7 @@ def issue_again(
     done: list[AffectedNight] = []
     with cluster_session(config) as session:
         address = parameters.cluster
-        if len(affected) > 1:
+        if len(affected) > 1 and config.address_is_enough:
             address = str(session.client().scheduler_info()["address"])
         for found in affected:
             report_progress("reissue", len(done), len(affected))

@@ -76,7 +76,13 @@ class ClusterConfig:
     same_environment : bool
         Refuse workers that run other code, libraries or another Python than this.
     environment : dict of str to str
-        Environment variables of the workers.
+        Environment variables of the workers; a gateway's administrators set them there.
+    scratch : str, optional
+        Folder where a worker of `local` or `slurm` spills what memory does not hold;
+        the default is below the folder for temporary files.
+    lifetime : str, optional
+        How long a job or pod works before it hands its results on and ends, to be
+        replaced, for example "50m"; below the walltime of a queue.
     options : dict
         Passed on as they are: to dask-jobqueue's ``SLURMCluster``, to the container
         of the operator's pods, or as cluster options of the gateway.
@@ -93,6 +99,8 @@ class ClusterConfig:
     tls: TlsFiles | None = None
     same_environment: bool = True
     environment: dict[str, str] = field(default_factory=dict)
+    scratch: str | None = None
+    lifetime: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -106,6 +114,13 @@ class ClusterConfig:
                 f"cluster: maximum is {self.maximum}, below {self.workers} workers. "
                 "Raise it, or leave it out to have no adaptive scaling."
             )
+
+    @property
+    def address_is_enough(self) -> bool:
+        """Whether others can use what is started here, knowing its address alone."""
+        local = self.kind in ("local", "threads")
+        jobs = self.kind == "slurm" and self.same_environment
+        return (local or jobs) and self.tls is None
 
     @classmethod
     def load(cls, name: str) -> Self:

@@ -15,6 +15,7 @@ from typing import Any
 from distributed import LocalCluster, Security
 
 from tasks.cluster_config import ClusterConfig, ClusterError
+from tasks.worker_lifetime import lifetime_arguments
 
 __all__ = ["SINGLE_THREADED", "kubernetes_spec", "security", "start_cluster"]
 
@@ -97,6 +98,7 @@ def _local(config: ClusterConfig, _: str) -> Iterator[Any]:
             processes=processes,
             memory_limit=(config.memory_limit if processes else None) or 0,
             dashboard_address=config.dashboard,
+            local_directory=config.scratch,
             host="127.0.0.1" if processes else None,
             silence_logs=40,
         )
@@ -125,8 +127,13 @@ def _slurm(config: ClusterConfig, name: str) -> Iterator[Any]:
         "protocol": "tcp://" if config.tls is None else "tls://",
         "scheduler_options": {"dashboard_address": config.dashboard},
         "job_script_prologue": [f"export {variables}"],
+        "local_directory": config.scratch,
     }
-    cluster = jobqueue.SLURMCluster(**settings | config.options)
+    settings |= config.options
+    settings["worker_extra_args"] = [
+        *lifetime_arguments(config), *settings.get("worker_extra_args", ()),
+    ]  # fmt: skip
+    cluster = jobqueue.SLURMCluster(**settings)
     try:
         yield cluster
     finally:

@@ -10,6 +10,7 @@ from distributed import Client, LocalCluster
 from tasks.cluster import cluster_session
 from tasks.cluster_config import ClusterConfig, ClusterError
 from tasks.live_workers import live_workers
+from tasks.worker_lifetime import lifetime_arguments
 
 
 def test_shipped_descriptions_load_and_an_address_is_one():
@@ -41,6 +42,41 @@ def test_a_file_of_ones_own_is_read(tmp_path):
 def test_a_wrong_description_says_what_to_use(text, what):
     with pytest.raises(ClusterError, match=what):
         ClusterConfig.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "enough"),
+    [
+        ("kind: local", True),
+        ("kind: slurm", True),
+        ("{kind: slurm, same_environment: false}", False),
+        ("{kind: gateway, address: 'http://host'}", False),
+        ("kind: kubernetes", False),
+    ],
+)
+def test_a_started_cluster_is_shared_only_where_its_address_says_all(text, enough):
+    assert ClusterConfig.parse(text).address_is_enough is enough
+
+
+@pytest.mark.parametrize(
+    ("walltime", "lifetime", "what"),
+    [
+        ("01:00:00", "50m", None),
+        ("1-12", "30h", None),
+        ("60", "50m", None),
+        ("01:00:00", "55m", "lifetime is 55m.*walltime of 01:00:00"),
+        ("an hour", "5m", "walltime is 'an hour'"),
+        ("60", "soon", "lifetime is 'soon'"),
+    ],
+)
+def test_a_lifetime_ends_before_its_walltime(walltime, lifetime, what):
+    options = {"walltime": walltime}
+    config = ClusterConfig(kind="slurm", lifetime=lifetime, options=options)
+    if what is None:
+        assert lifetime_arguments(config)[::2] == ["--lifetime", "--lifetime-stagger"]
+    else:
+        with pytest.raises(ClusterError, match=what):
+            lifetime_arguments(config)
 
 
 def test_no_such_description_is_named():
