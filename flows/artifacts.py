@@ -15,7 +15,7 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 
-from tasks.report.headline import markdown_summary
+from flows.duty import duty_summary
 from tasks.report.night_report import NightReport
 from tasks.report.rows import AgentRow, GroupRow, Verdict
 
@@ -51,11 +51,11 @@ class NightProgress:
         update_progress_artifact(artifact_id=self._id, progress=share)
 
 
-def publish_report(report: NightReport, page: Path) -> None:
+def publish_report(report: NightReport, page: Path, home: Path) -> None:
     """Leave the first screen as markdown, findings as tables, a link to the page."""
     create_markdown_artifact(
         key="nightly-report",
-        markdown=markdown_summary(report),
+        markdown=duty_summary(report, page, home),
         description=f"Night {report.night}, revision {report.revision}.",
     )
     create_link_artifact(

@@ -130,12 +130,13 @@ def _server(
                 f"that is a Prefect server, set PREFECT_API_URL=http://127.0.0.1:"
                 f"{wanted.port}/api."
             ) from error
-    env |= {"PREFECT_HOME": str(children.folder)}
+    api = f"http://127.0.0.1:{wanted.port}/api"
+    # The pages of the UI are told there where to ask.
+    env |= {"PREFECT_HOME": str(children.folder), "PREFECT_API_URL": api}
     where = ["--host", "127.0.0.1", "--port", str(wanted.port)]
     children.start(
         "server", [sys.executable, "-m", "prefect", "server", "start", *where], env
     )
-    api = f"http://127.0.0.1:{wanted.port}/api"
     if not children.wait_until(lambda: _healthy(api), _HEALTHY_WITHIN):
         raise _failed(children, "server", "did not become healthy")
     return api, env

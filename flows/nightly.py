@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from flows.artifacts import NightProgress, publish_report, publish_verdicts
 from flows.catch_up import catch_up
+from flows.events import emit_failure, emit_night
 from flows.one_run import one_run
 from flows.parameters import NightParameters
 from flows.reissue import AffectedNight, reconcile_earlier
@@ -33,7 +34,7 @@ from tasks.nightly import (
     score_step,
     weigh_step,
 )
-from tasks.plan import Plan, Settings, quarantined_files
+from tasks.plan import Plan, Settings, VerdictFailed, quarantined_files
 from tasks.report.headline import headline
 from tasks.report.night_report import NightReport
 from tasks.report.write_report import report_folder
@@ -144,8 +145,13 @@ def _compute(
     kept = quote(weighed)
     report = report_step(told, planned, *found, quote(verdicts), kept)
     progress.step()
-    page = publish_step(told, planned, *found, quote(report), kept)
-    publish_report(report, page)
+    try:
+        page = publish_step(told, planned, *found, quote(report), kept)
+    except VerdictFailed as error:
+        emit_failure(plan.night, parameters.home, str(error))
+        raise
+    publish_report(report, page, parameters.home)
+    emit_night(report, page, parameters.home, alert_q=parameters.alert_q)
     progress.step()
     get_run_logger().info("%s  %s", headline(report).title, page)
     return _outcome(plan, report, page)

@@ -71,6 +71,13 @@ class NightParameters(WeighingParameters):
         lt=1,
         description="False-discovery rate of every family, between 0 and 1.",
     )
+    alert_q: float = Field(
+        default=0.01,
+        gt=0,
+        le=1,
+        description="An agent that stands out raises an alarm (an event) at or below "
+        "this q, above 0 to 1.",
+    )
     sites: tuple[str, ...] = Field(
         default=(),
         description="Sites to expect beside those that ever delivered.",

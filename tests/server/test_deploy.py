@@ -8,84 +8,26 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psutil
 import pytest
 from filelock import FileLock
+from prefect.blocks.webhook import Webhook
+from prefect.events import emit_event
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from tests.homes import CLOCK, LAST, build_home, nights
+from flows.automations import ALERT_BLOCK, create_automations
+from flows.events import AGENT, PUBLISHED, STALE
+from tests.homes import CLOCK, LAST, MISSING_SITE, build_home, nights
+from tests.server.browse import browse
+from tests.server.deployed import Setup, listener, wait_for
 
 pytestmark = [pytest.mark.server, pytest.mark.services, pytest.mark.timeout(600)]
 COMMAND = [sys.executable, "-c", "from flows.cli import main; main()", "deploy"]
-OVER = {"Completed", "Failed", "Cancelled", "Crashed"}
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What one command started."""
-
-    home: Path
-    api: str
-    process: subprocess.Popen[bytes]
-
-    def call(self, method: str, path: str, **body: Any) -> httpx.Response:
-        """Ask; a server on SQLite that is writing says 503, and is asked again."""
-        for _ in range(20):
-            found = httpx.request(
-                method, f"{self.api}{path}", json=body or None, timeout=60
-            )
-            if found.status_code != 503:
-                break
-            time.sleep(0.5)
-        return found
-
-    def post(self, path: str, **body: Any) -> Any:
-        found = self.call("POST", path, **body)
-        found.raise_for_status()
-        return found.json()
-
-    def deployment(self, name: str) -> dict[str, Any]:
-        return self.call("GET", f"/deployments/name/{name}/{name}").json()
-
-    def run(self, name: str, **parameters: Any) -> str:
-        """Trigger a deployment as the form does; return the id of the run."""
-        there = self.deployment(name)
-        told = there["parameters"]["parameters"] | parameters
-        path = f"/deployments/{there['id']}/create_flow_run"
-        made = self.post(
-            path, parameters={"parameters": told}, state={"type": "SCHEDULED"}
-        )
-        return str(made["id"])
-
-    def read(self, run: str) -> dict[str, Any]:
-        return self.call("GET", f"/flow_runs/{run}").json()
-
-    def ended(self, run: str) -> dict[str, Any]:
-        wait_for(lambda: self.read(run)["state_name"] in OVER, 180, self.home)
-        return self.read(run)
-
-    def logs(self) -> str:
-        folder = self.home / "prefect"
-        return "\n".join(
-            path.read_text(errors="replace") for path in folder.glob("*.log")
-        )
-
-
-def wait_for(happened: Callable[[], object], seconds: float, home: Path) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        if time.monotonic() > deadline:
-            logs = (home / "prefect").glob("*.log")
-            pytest.fail(
-                "\n".join(log.read_text(errors="replace")[-2000:] for log in logs)
-            )
-        time.sleep(0.3)
+INVESTIGATE = {"name": {"any_": ["investigate"]}}
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +94,52 @@ def test_a_night_runs_and_a_second_one_does_not_overlap(setup: Setup) -> None:
     assert {one["key"] for one in kept} >= {"nightly-report", "nightly-verdicts"}
 
 
+def test_a_night_tells_who_is_missing_and_leaves_what_duty_needs(setup: Setup) -> None:
+    def told() -> dict[str, dict[str, Any]]:
+        found = setup.post(
+            "/events/filter", filter={"event": {"prefix": ["consilience."]}}
+        )
+        return {one["event"]: one["payload"] for one in found["events"]}
+
+    wait_for(lambda: {PUBLISHED, STALE} <= told().keys(), 60, setup.home)
+    assert told()[PUBLISHED]["night"] == LAST
+    assert told()[STALE]["site"] == MISSING_SITE
+    summary = setup.artifact("nightly-report")["data"]
+    for part in ("| recompute | passed |", f"| {MISSING_SITE} | 1 |", "result digest"):
+        assert part in summary
+    assert f"--night {LAST} --home {setup.home} --force" in summary
+
+
+def test_who_stands_out_is_investigated_and_a_webhook_is_told(setup: Setup) -> None:
+    with (
+        listener() as (address, heard),
+        temporary_settings({PREFECT_API_URL: setup.api}),
+    ):
+        Webhook(url=address, allow_private_urls=True).save(ALERT_BLOCK, overwrite=True)
+        names = create_automations()
+        assert create_automations() == names
+        assert len(setup.post("/automations/filter")) == len(names) == 5
+        payload = {
+            "night": LAST, "home": str(setup.home), "page": "file:///page", "count": 1,
+            "top": "site:west",
+        }  # fmt: skip
+        resource = {"prefect.resource.id": f"consilience.night.{LAST}"}
+        before = len(
+            setup.post("/flow_runs/filter", flows={"name": {"any_": ["investigate"]}})
+        )
+        emit_event(AGENT, resource=resource, payload=payload)
+
+        def investigated() -> list[dict[str, Any]]:
+            return setup.post("/flow_runs/filter", flows=INVESTIGATE)[before:]
+
+        wait_for(investigated, 60, setup.home)
+        (run,) = investigated()
+        assert run["parameters"]["parameters"]["name"] == "site:west"
+        assert setup.ended(run["id"])["state_name"] == "Completed", setup.logs()[-3000:]
+        wait_for(lambda: heard, 60, setup.home)
+        assert "first site:west" in heard[0]
+
+
 def test_a_range_of_nights_is_filled(setup: Setup) -> None:
     first, last = nights(3)[0], nights(2)[0]
     told = {"since": first, "until": last, "cluster": "threads", "window": 2}
@@ -160,6 +148,40 @@ def test_a_range_of_nights_is_filled(setup: Setup) -> None:
     assert found["name"].startswith(f"backfill-{first}-to-{last}")
     for night in (first, last):
         assert (setup.home / "reports" / night / "r1" / "index.html").is_file()
+
+
+@pytest.mark.browser
+def test_an_analyst_investigates_a_site_through_the_form(
+    setup: Setup, tmp_path: Path
+) -> None:
+    """Takes the pictures in docs/_static where CONSILIENCE_SCREENSHOTS names it."""
+    pictures = Path(os.environ.get("CONSILIENCE_SCREENSHOTS", tmp_path))
+    ui = setup.api.removesuffix("/api")
+    form = setup.deployment("investigate")["id"]
+    with browse(setup.api) as page:
+        page.goto(f"{ui}/deployments/deployment/{form}/run", timeout=90_000)
+        home, name = (page.locator("textarea").nth(k) for k in (0, 1))
+        name.wait_for()
+        assert home.input_value() == str(setup.home)
+        name.fill("site:north")
+        page.screenshot(path=pictures / "prefect-form.png")
+        page.get_by_role("button", name="Submit").click()
+        run = page.get_by_role("link", name="investigate-site:north")
+        run.first.wait_for(timeout=120_000)
+        page.get_by_text("Completed").first.wait_for(timeout=120_000)
+        run.first.click()
+        page.get_by_text("Artifacts", exact=True).last.click()
+        page.get_by_text("investigate-answer").first.wait_for()
+        page.wait_for_timeout(500)  # so that what slides in has arrived
+        page.screenshot(path=pictures / "prefect-investigation.png")
+        answer, link = (
+            setup.artifact(f"investigate-{key}") for key in ("answer", "page")
+        )
+        page.goto(f"{ui}/artifacts/artifact/{answer['id']}", timeout=90_000)
+        title = answer["data"].partition("**")[2].partition("**")[0]
+        page.get_by_text(title).first.wait_for()
+    pages = (setup.home / "investigations").rglob("index.html")
+    assert any(page.resolve().as_uri() in link["data"] for page in pages)
 
 
 def test_ctrl_c_ends_all_that_was_started_and_logs_hold_no_error(setup: Setup) -> None:

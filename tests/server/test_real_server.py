@@ -7,7 +7,6 @@ variable CONSILIENCE_SCREENSHOT names where to put it.
 from __future__ import annotations
 
 import os
-import shutil
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.homes import LAST, MISSING_SITE
+from tests.server.browse import HEIGHT, WIDTH, browse
 
 if TYPE_CHECKING:
     from tests.server.conftest import Nights, Server
@@ -38,16 +38,6 @@ ARTIFACTS = {
     "nightly-verdicts": "table",
     "nightly-progress": "progress",
 }
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-WIDTH, HEIGHT = 1400, 950
 
 
 def steps_of(server: Server, run: dict[str, Any]) -> set[str]:
@@ -117,25 +107,8 @@ def test_the_server_logged_no_error(
 
 @pytest.fixture
 def page(server: Server) -> Iterator[Any]:
-    """A browser page that must ask nobody but the server, and ends without a fault."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("chromium is not installed: apt-get install -y chromium")
-    from playwright.sync_api import sync_playwright
-
-    asked: list[str] = []
-    faults: list[str] = []
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        opened = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
-        opened.on("request", lambda request: asked.append(request.url))
-        opened.on("pageerror", lambda error: faults.append(str(error)))
+    with browse(server.api) as opened:
         yield opened
-        browser.close()
-    assert any(url.startswith(f"{server.api}/") for url in asked)
-    local = (f"{server.ui}/", "data:", "blob:")
-    assert [url for url in asked if not url.startswith(local)] == []
-    assert faults == []
 
 
 @pytest.mark.browser
