@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from tests.homes import CLOCK, LAST, build_home
+from tests.postgres import free_port
 
 SCHEDULED = """
 from datetime import timedelta
@@ -38,13 +39,14 @@ class Server:
     api: str
     log: Path
     env: dict[str, str]
+    auth: tuple[str, str] | None = None
 
     @property
     def ui(self) -> str:
         return self.api.removesuffix("/api")
 
     def post(self, path: str, **body: Any) -> Any:
-        found = httpx.post(f"{self.api}{path}", json=body, timeout=60)
+        found = httpx.post(f"{self.api}{path}", json=body, auth=self.auth, timeout=60)
         found.raise_for_status()
         return found.json()
 
@@ -72,27 +74,33 @@ class Nights:
     printed_again: str
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Start a server with a home and a SQLite database of its own; kill it after."""
-    folder = tmp_path_factory.mktemp("server")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+@contextlib.contextmanager
+def running(folder: Path, **settings: str) -> Iterator[Server]:
+    """Start a server with a home in `folder` and more settings; kill it after."""
+    port = free_port()
     api = f"http://127.0.0.1:{port}/api"
     env = os.environ | {"PREFECT_HOME": str(folder / "home"), "PREFECT_API_URL": api}
+    env |= settings
+    user, _, word = env.get("PREFECT_API_AUTH_STRING", "").partition(":")
     command = [sys.executable, "-m", "prefect", "server", "start"]
     log = folder / "server.log"
-    with log.open("wb") as sink:
+    with log.open("ab") as sink:
         process = subprocess.Popen(
             [*command, "--host", "127.0.0.1", "--port", str(port)],
             env=env, stdout=sink, stderr=sink, start_new_session=True,
         )  # fmt: skip
         try:
             wait_for(lambda: _healthy(api, process), 240, log)
-            yield Server(api, log, env)
+            yield Server(api, log, env, (user, word) if user else None)
         finally:
-            _end(process)
+            end(process)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Start a server with a home and a SQLite database of its own; kill it after."""
+    with running(tmp_path_factory.mktemp("server")) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
@@ -141,7 +149,7 @@ def beats(
             wait_for(completed, 120, folder / "serve.log")
             return scheduled()
         finally:
-            _end(serving)
+            end(serving)
 
 
 def wait_for(happened: Callable[[], object], seconds: float, log: Path) -> None:
@@ -162,7 +170,7 @@ def _healthy(api: str, process: subprocess.Popen[bytes]) -> bool:
         return False
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
     """Kill the process and those it started."""
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
