@@ -7,8 +7,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-# Before autodoc has imported anything: after it, pydantic cannot resolve the annotations
-# of this module any more, and no page that needs it could be built.
+# Before autodoc has imported anything: after it, pydantic cannot resolve annotations of
+# this module any more, and no page that needs it could be built.
 importlib.import_module("prefect.workers.process")
 
 project = "Consilience"
